@@ -1,0 +1,3 @@
+module github.com/bizmatters/function-hardened-postgres
+
+go 1.26
