@@ -47,8 +47,8 @@ type PostgresInstance struct {
 // +kubebuilder:validation:XValidation:rule="(has(self.storageGB) ? self.storageGB : 20) >= (has(oldSelf.storageGB) ? oldSelf.storageGB : 20)",message="storageGB only grows: a volume cannot shrink without losing what lies beyond the cut. Write the old size or more [ZDL-08]"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.walStorageGB) || (has(self.walStorageGB) && self.walStorageGB >= oldSelf.walStorageGB)",message="walStorageGB only grows and cannot be removed: the WAL volume of a live database cannot shrink or go. Write the old size or more [ZDL-08]"
 // +kubebuilder:validation:XValidation:rule="has(self.bootstrap) == has(oldSelf.bootstrap)",message="bootstrap is frozen: it is read once, when the database is created, and a stanza added or removed later would only mislead. Commit a new claim to recover into [ZDL-08]"
-// +kubebuilder:validation:XValidation:rule="(has(self.database) ? self.database : '') == (has(oldSelf.database) ? oldSelf.database : '')",message="database is frozen: it names the database made at creation, and changing it would point applications at one that does not exist. Create further databases with SQL [ZDL-08]"
-// +kubebuilder:validation:XValidation:rule="(has(self.owner) ? self.owner : '') == (has(oldSelf.owner) ? oldSelf.owner : '')",message="owner is frozen: it names the role made at creation. Create further roles with SQL [ZDL-08]"
+// +kubebuilder:validation:XValidation:rule="(has(self.database) ? self.database : ”) == (has(oldSelf.database) ? oldSelf.database : ”)",message="database is frozen: it names the database made at creation, and changing it would point applications at one that does not exist. Create further databases with SQL [ZDL-08]"
+// +kubebuilder:validation:XValidation:rule="(has(self.owner) ? self.owner : ”) == (has(oldSelf.owner) ? oldSelf.owner : ”)",message="owner is frozen: it names the role made at creation. Create further roles with SQL [ZDL-08]"
 type Spec struct {
 	// Size picks CPU and memory from the platform's size table: micro, small, medium or large. It never changes the
 	// number of instances or the safety of the data. Default: small.
