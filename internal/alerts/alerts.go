@@ -1,0 +1,297 @@
+// Package alerts is the one table of what can silently go wrong with a
+// hardened database and how it is noticed (CNPG-5.2).
+//
+// It knows PromQL and SQL, and nothing of Kubernetes: callers wrap what it
+// returns into a PrometheusRule, a ConfigMap for CNPG's custom queries and a
+// ConfigMap for Grafana's sidecar. Everything here is pure: the same target
+// gives the same bytes.
+package alerts
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Backup methods; each has its own metric family.
+const (
+	MethodPlugin = "plugin" // the barman-cloud plugin's metrics
+	MethodInTree = "inTree" // CNPG's own, deprecated with the method
+)
+
+// Target is one database to watch. Names are expected to be validated: they
+// are quoted here, so that a bad one breaks a rule and not its neighbours.
+type Target struct {
+	Namespace, Cluster        string // of the CNPG Cluster
+	ClaimNamespace, ClaimName string
+
+	Instances    int
+	Method       string        // MethodPlugin (default) or MethodInTree
+	ServerName   string        // folder of this incarnation in the object store
+	Tablespaces  []string      // names as in spec.tablespaces
+	MaxBackupGap time.Duration // largest gap of the actual schedule; 0 means the specification's 6 h
+
+	RetentionDays, LockDays int
+	HasWALVolume            bool
+
+	// CredentialsExternalSecret names the ExternalSecret whose sync is watched;
+	// empty when credentials do not come through External Secrets.
+	CredentialsExternalSecret string
+
+	// AllowRemoteWrite tells that policy accepts synchronous_commit =
+	// remote_write (CNPG-1.2), so that a role that sets it raises no alert.
+	AllowRemoteWrite bool
+
+	// Deployment names as regular expressions; empty means those of the
+	// upstream release manifests and Helm charts.
+	OperatorDeployment, PluginDeployment string
+
+	RunbookBase         string            // a link is RunbookBase + "/" + alert name + ".md"
+	Severities          map[string]string // policy: alert name to severity
+	Labels, Annotations map[string]string // policy: added to every alert, never replacing what the table sets
+}
+
+// Alert is one row of the table.
+type Alert struct {
+	Name     string
+	Group    string // see groupOrder
+	Rule     string // the contract's rule that is at stake
+	Severity string // critical: data is at risk or writes are blocked now; warning: one more failure and it is
+	For      string // how long Expr has to hold
+	Expr     string // PromQL with the placeholders of Target.replacer
+
+	Summary, Description string // may use {claim}, {cluster} and Prometheus' own templates
+
+	// Only tells whether the target can raise this alert; nil means always.
+	Only func(Target) bool
+}
+
+// record is a recording rule: a number that alerts, dashboards and people share.
+type record struct {
+	Name, Group, Expr string
+	Labels            map[string]string
+}
+
+// groupOrder is the order of rule groups. Rules within a group are evaluated
+// one after the other, so records come first in theirs.
+var groupOrder = []string{"recovery", "availability", "inside", "platform"}
+
+// Names returns the name of every alert, in the order of the table.
+func Names() []string {
+	names := make([]string, 0, len(table))
+	for _, a := range table {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// Groups returns spec.groups of the target's PrometheusRule, which has to
+// outlive the claim like the database it watches (CNPG-4.1).
+//
+// PostgresOrphaned in it is true when the series of Presence are gone, so
+// callers emit both or the alert fires for a database that has a claim.
+func Groups(t Target) []any {
+	r := t.replacer()
+	groups := make([]any, 0, len(groupOrder))
+	for _, name := range groupOrder {
+		rules := make([]any, 0, len(table))
+		for _, rec := range records {
+			if rec.Group == name {
+				rules = append(rules, rec.rule(t, r))
+			}
+		}
+		for _, a := range table {
+			if a.Group == name && (a.Only == nil || a.Only(t)) {
+				rules = append(rules, a.rule(t, r))
+			}
+		}
+		groups = append(groups, group(t, name, rules))
+	}
+	return groups
+}
+
+// Presence returns spec.groups of a second PrometheusRule that says "this
+// database has a claim". It must be deleted together with the claim, the only
+// emitted object of which that is true: its disappearance is what
+// PostgresOrphaned notices. It needs no exporter, only Prometheus itself.
+func Presence(t Target) []any {
+	rec := record{Name: "hardened_postgres_claim_info", Expr: "vector(1)", Labels: map[string]string{
+		"claim_namespace": t.ClaimNamespace,
+		"claim_name":      t.ClaimName,
+	}}
+	return []any{group(t, "claim", []any{rec.rule(t, t.replacer())})}
+}
+
+func group(t Target, name string, rules []any) map[string]any {
+	return map[string]any{"name": t.Namespace + "/" + t.Cluster + "." + name, "rules": rules}
+}
+
+func (rec record) rule(t Target, r *strings.Replacer) map[string]any {
+	labels := map[string]any{"namespace": t.Namespace, "cnpg_cluster": t.Cluster}
+	for k, v := range rec.Labels {
+		labels[k] = v
+	}
+	return map[string]any{"record": rec.Name, "expr": expand(r, rec.Expr), "labels": labels}
+}
+
+func (a Alert) rule(t Target, r *strings.Replacer) map[string]any {
+	// Policy first: what the table says about an alert is not negotiable but
+	// for the severity.
+	labels, annotations := stringsOf(t.Labels), stringsOf(t.Annotations)
+
+	labels["severity"] = a.Severity
+	if s := t.Severities[a.Name]; s != "" {
+		labels["severity"] = s
+	}
+	// absent() and vector(0) carry no labels, and Robusta and Alertmanager
+	// route by namespace: it is set on every alert. "cluster" is left to
+	// Prometheus' external label for the Kubernetes cluster.
+	labels["namespace"] = t.Namespace
+	labels["cnpg_cluster"] = t.Cluster
+
+	annotations["summary"] = r.Replace(a.Summary)
+	annotations["description"] = r.Replace(a.Description)
+	annotations["runbook_url"] = strings.TrimSuffix(t.RunbookBase, "/") + "/" + a.Name + ".md"
+	annotations["contract_rule"] = a.Rule
+	annotations["claim_namespace"] = t.ClaimNamespace
+	annotations["claim_name"] = t.ClaimName
+	annotations["cluster_namespace"] = t.Namespace
+	annotations["cluster_name"] = t.Cluster
+
+	return map[string]any{
+		"alert":       a.Name,
+		"expr":        expand(r, a.Expr),
+		"for":         a.For,
+		"labels":      labels,
+		"annotations": annotations,
+	}
+}
+
+// expand fills in the placeholders twice, because some stand for expressions
+// that have placeholders themselves.
+func expand(r *strings.Replacer, expr string) string {
+	return strings.TrimSpace(r.Replace(r.Replace(expr)))
+}
+
+func stringsOf(m map[string]string) map[string]any {
+	out := make(map[string]any, len(m)+8)
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+// replacer knows the placeholders of the table's expressions and texts.
+func (t Target) replacer() *strings.Replacer {
+	family := "barman_cloud_cloudnative_pg_io_"
+	if t.Method == MethodInTree {
+		family = "cnpg_collector_"
+	}
+	gap := t.MaxBackupGap
+	if gap <= 0 {
+		gap = 6 * time.Hour
+	}
+	// The operator notes a backup that never started in its own, deprecated
+	// gauge only; the plugin's gauge knows those barman itself gave up on.
+	lastFailed := `__name__=~"cnpg_collector_last_failed_backup_timestamp|` + family + `last_failed_backup_timestamp"`
+	if t.Method == MethodInTree {
+		lastFailed = `__name__="cnpg_collector_last_failed_backup_timestamp"`
+	}
+	weak := "commit_not_on_standby|commit_not_flushed|damaged_pages"
+	if t.AllowRemoteWrite {
+		weak = "commit_not_on_standby|damaged_pages"
+	}
+
+	// WAL that has no volume of its own fills the data volume.
+	dataWarning, dataCritical := "0.20", "0.10"
+	if t.HasWALVolume {
+		dataWarning, dataCritical = "0.15", "0.07"
+	}
+
+	ns := "namespace=" + strconv.Quote(t.Namespace)
+	instance := regexp.QuoteMeta(t.Cluster) + "-[0-9]+"
+	return strings.NewReplacer(
+		// Selectors. Prometheus anchors regular expressions at both ends, so
+		// the instances of "db" are not those of "db-v2" or "my-db".
+		"@pods", ns+",pod=~"+strconv.Quote(instance),
+		"@standbys", ns+",pod=~"+strconv.Quote(instance)+`,usename="streaming_replica",application_name=~`+strconv.Quote(instance),
+		"@recorded", ns+",cnpg_cluster="+strconv.Quote(t.Cluster),
+		"@datavolumes", ns+",persistentvolumeclaim=~"+strconv.Quote(t.dataVolumes()),
+		"@walvolumes", ns+",persistentvolumeclaim=~"+strconv.Quote(instance+"-wal"),
+		"@externalsecret", "name="+strconv.Quote(t.CredentialsExternalSecret),
+		"@namespace", strconv.Quote(t.Namespace),
+		"@operator", "deployment=~"+strconv.Quote(or(t.OperatorDeployment, operatorDeployment)),
+		"@plugin", "deployment=~"+strconv.Quote(or(t.PluginDeployment, pluginDeployment)),
+
+		// Backup gauges of the method in use. One expression over both
+		// families would hide that the right one has vanished.
+		"@lastgood", family+"last_available_backup_timestamp",
+		"@firstpoint", family+"first_recoverability_point",
+		"@lastfailed", lastFailed,
+
+		// Joins.
+		"@onprimary", "and on (namespace, pod) (max by (namespace, pod) (cnpg_pg_replication_in_recovery{@pods}) == 0)",
+
+		// Numbers.
+		"@instances", strconv.Itoa(t.Instances),
+		"@peers", strconv.Itoa(t.Instances-1),
+		"@backupage", seconds(gap+backupSlack),
+		"@retention", seconds(time.Duration(t.RetentionDays)*24*time.Hour),
+		"@lock", seconds(time.Duration(t.LockDays)*24*time.Hour),
+		"@datawarning", dataWarning,
+		"@datacritical", dataCritical,
+		"@weak", weak,
+
+		// Texts.
+		"{claim}", t.ClaimNamespace+"/"+t.ClaimName,
+		"{cluster}", t.Namespace+"/"+t.Cluster,
+		"{server}", t.ServerName,
+		"{days}", strconv.Itoa(t.RetentionDays),
+		"{instances}", strconv.Itoa(t.Instances),
+		"{gap}", gap.String(),
+	)
+}
+
+// backupSlack is what a base backup may take longer than the one before it.
+const backupSlack = 2 * time.Hour
+
+// Deployment names of the release manifests and of the Helm charts.
+const (
+	operatorDeployment = "cnpg-controller-manager|(.+-)?cloudnative-pg"
+	pluginDeployment   = "barman-cloud|(.+-)?plugin-barman-cloud"
+)
+
+// dataVolumes matches the claims of data directories and tablespaces. The
+// tablespaces are spelled out: "db-1-tbs-.+" would also match the volume of an
+// instance of a cluster called "db-1-tbs-x".
+func (t Target) dataVolumes() string {
+	instance := regexp.QuoteMeta(t.Cluster) + "-[0-9]+"
+	if len(t.Tablespaces) == 0 {
+		return instance
+	}
+	names := slices.Clone(t.Tablespaces)
+	for i, n := range names {
+		names[i] = regexp.QuoteMeta(volumeSuffix(n))
+	}
+	slices.Sort(names)
+	return instance + "(-tbs-(" + strings.Join(names, "|") + "))?"
+}
+
+// volumeSuffix is how CNPG spells a tablespace in the name of its volume claim.
+func volumeSuffix(tablespace string) string {
+	if strings.HasPrefix(tablespace, "_") {
+		tablespace = "1" + tablespace[1:]
+	}
+	return strings.ToLower(strings.NewReplacer("$", "-", "_", "-").Replace(tablespace))
+}
+
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
+
+func or(s, fallback string) string {
+	if s != "" {
+		return s
+	}
+	return fallback
+}
