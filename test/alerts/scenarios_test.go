@@ -1,0 +1,684 @@
+package alerts
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/alerts"
+)
+
+// orders is the database of every scenario: busy, with a volume for WAL.
+var orders = cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true, busy: true}
+
+func (c cluster) target() alerts.Target {
+	return alerts.Target{
+		Namespace: c.namespace, Cluster: c.name,
+		ClaimNamespace: c.namespace, ClaimName: c.claim,
+		Instances: instances, Method: c.method, ServerName: c.name + "-1",
+		MaxBackupGap:  6 * time.Hour,
+		RetentionDays: 30, LockDays: 37, HasWALVolume: c.wal,
+		CredentialsExternalSecret: c.name + "-s3",
+		RunbookBase:               "https://example.org/runbooks",
+	}
+}
+
+// scenario is one story and the exact times at which alerts fire in it.
+type scenario struct {
+	reason  string
+	cluster cluster              // orders when empty
+	target  func(*alerts.Target) // what differs from its target
+	happens func(cluster, world) // what differs from a healthy world
+	length  time.Duration        // 3 h when zero
+	step    time.Duration        // scrape and evaluation interval, 30 s when zero
+	want    []string             // exact, in order of time and name
+}
+
+func (s scenario) run(t testing.TB, mutate func([]any) []any) []firing {
+	t.Helper()
+	if s.cluster == (cluster{}) {
+		s.cluster = orders
+	}
+	if s.length == 0 {
+		s.length = 3 * time.Hour
+	}
+	if s.step == 0 {
+		s.step = 30 * time.Second
+	}
+	target := s.cluster.target()
+	if s.target != nil {
+		s.target(&target)
+	}
+	w := s.cluster.world().add(platform())
+	if s.happens != nil {
+		s.happens(s.cluster, w)
+	}
+	groups := alerts.Groups(target)
+	if mutate != nil {
+		groups = mutate(groups)
+	}
+	return simulate(t, groups, w, s.length, s.step)
+}
+
+const hour = time.Hour
+
+// ramp goes from one value to another between two points in time.
+func ramp(from, to float64, start, end time.Duration) value {
+	return func(t time.Duration) float64 {
+		share := min(1, max(0, (t-start).Seconds()/(end-start).Seconds()))
+		return from + (to-from)*share
+	}
+}
+
+var scenarios = map[string]scenario{
+	"HealthyBusy": {
+		reason: "Archiving every five minutes is normal, and so is a segment that waits for half a minute.",
+		length: 13 * hour,
+	},
+	"HealthyIdleForDays": {
+		reason:  "PostgreSQL archives nothing without activity: seconds since the last archival grows for ever.",
+		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true},
+		length:  4 * 24 * hour, step: 2 * time.Minute,
+	},
+	"HealthyInTree": {
+		reason:  "The deprecated method has other metrics and its primary is the only one to know them.",
+		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true, busy: true, method: alerts.MethodInTree},
+		length:  13 * hour,
+		happens: func(_ cluster, w world) { w.set(is(0), `deployment="barman-cloud"`) },
+	},
+	"HealthyWithoutWALVolume": {
+		reason:  "Free space of 60 % is enough when WAL lives on the data volume.",
+		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", busy: true},
+	},
+	"NeighboursInTrouble": {
+		reason: "Names that look alike are other databases.",
+		happens: func(_ cluster, w world) {
+			for _, n := range []cluster{
+				{namespace: "shop", name: "orders-v2"}, {namespace: "shop", name: "my-orders"}, {namespace: "shop", name: "orders-1"},
+				{namespace: "shop-eu", name: "orders"}, {namespace: "shop", name: "ordersx"},
+			} {
+				w.add(n.inTrouble())
+			}
+		},
+		length: 10 * hour, step: time.Minute,
+	},
+	"GoneAmongNeighbours": {
+		reason: "A neighbour's metrics do not stand in for the missing ones.",
+		happens: func(c cluster, w world) {
+			w.after(hour, nothing, `namespace="shop",pod=`)
+			for _, n := range []cluster{{namespace: "shop", name: "orders-v2"}, {namespace: "shop-eu", name: "orders"}, {namespace: "shop", name: "orders-1"}} {
+				w.add(n.world())
+			}
+		},
+		want: []string{
+			"PostgresMetricsAbsent 1h5m-end",
+		},
+	},
+
+	// ---- archiving ----
+	"ArchiverStuck": {
+		reason: "No failure is counted when archive_command hangs, or when archive_library disables it: WAL piles up in silence.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, at(hour), "last_archived_time")
+			w.after(hour, func(t time.Duration) float64 { return float64((t - hour) / (5 * time.Minute)) }, `pod="orders-1",value="ready"`)
+		},
+		want: []string{
+			"PostgresArchivingStalled 1h7m30s-end",
+		},
+	},
+	"ArchiverStuckAfterIdleHours": {
+		reason:  "The first segment after three idle hours is not late until it has waited.",
+		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true},
+		happens: func(_ cluster, w world) {
+			w.after(2*hour, is(1).then(2*hour+90*time.Second, is(0)), `pod="orders-1",value="ready"`)
+			w.after(3*hour, is(1), `pod="orders-1",value="ready"`)
+		},
+		length: 4 * hour,
+		want: []string{
+			"PostgresArchivingStalled 3h2m-end",
+		},
+	},
+	"ArchiverFailing": {
+		reason: "A wrong key: every attempt fails, the backlog grows, and it drains after the repair.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, at(hour).then(2*hour, every(5*time.Minute)), "last_archived_time")
+			w.after(hour, every(time.Minute).then(2*hour, at(2*hour-time.Minute)), "last_failed_time")
+			w.after(hour, is(7).then(2*hour, is(0)), `pod="orders-1",value="ready"`)
+		},
+		want: []string{
+			"PostgresArchivingFailing{pod=orders-1} 1h4m-1h59m30s",
+			"PostgresArchivingStalled 1h7m30s-1h59m30s",
+		},
+	},
+	"ArchiverFailsOnceAndRecovers": {
+		reason: "PostgreSQL retries within a minute; one failed upload wakes nobody.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, at(hour), "last_failed_time")
+		},
+	},
+	"NeverArchived": {
+		reason: "CNPG says -1 for never, which no threshold on an age can see.",
+		happens: func(_ cluster, w world) {
+			w.set(is(-1), "last_archived_time")
+			w.set(is(-1), "seconds_since_last_archival")
+			w.set(func(t time.Duration) float64 { return float64(t / (5 * time.Minute)) }, `pod="orders-1",value="ready"`)
+			w.set(every(time.Minute), "last_failed_time")
+		},
+		want: []string{
+			"PostgresArchivingFailing{pod=orders-1} 3m-end",
+			"PostgresArchivingStalled 7m30s-end",
+		},
+	},
+	"ArchiverSlowButAlive": {
+		reason: "A backlog that makes progress every four minutes is not stalled.",
+		happens: func(_ cluster, w world) {
+			w.set(is(40), `pod="orders-1",value="ready"`)
+			w.set(every(4*time.Minute), "last_archived_time")
+		},
+	},
+	"FormerPrimaryKeepsReadyFiles": {
+		reason:  "Only the primary archives.",
+		happens: func(_ cluster, w world) { w.set(is(3), `pod="orders-2",value="ready"`) },
+	},
+
+	// ---- failover ----
+	"PodFailover": {
+		reason: "A promotion within 45 seconds and a standby back after four minutes is what the contract promises.",
+		happens: func(c cluster, w world) {
+			c.failover(w, hour, hour+45*time.Second, hour+4*time.Minute)
+		},
+	},
+	"NodeFailover": {
+		reason: "A lost node costs 93 seconds; the instance on it stays away.",
+		happens: func(c cluster, w world) {
+			c.failover(w, hour, hour+93*time.Second, 99*hour)
+		},
+		want: []string{
+			"PostgresStandbyMissing 1h7m-end",
+			"PostgresInstanceMetricsMissing 1h15m-end",
+		},
+	},
+	"FailoverDoesNotHappen": {
+		reason: "With the operator on the lost node nothing promotes for minutes.",
+		happens: func(c cluster, w world) {
+			c.failover(w, hour, hour+400*time.Second, hour+500*time.Second)
+			w.after(hour, is(0).then(hour+400*time.Second, is(1)), `deployment="cnpg-controller-manager"`)
+		},
+		want: []string{
+			"PostgresNoPrimary 1h2m-1h6m30s",
+			"PostgresOperatorDown 1h5m-1h6m30s",
+		},
+	},
+
+	// ---- backups ----
+	"BackupFails": {
+		reason: "The second backup fails, the third succeeds.",
+		happens: func(_ cluster, w world) {
+			w.after(6*hour, at(10*time.Minute).then(12*hour+10*time.Minute, at(12*hour+10*time.Minute)), "barman", "last_available_backup")
+			w.after(6*hour, at(6*hour), "barman", "last_failed_backup")
+		},
+		length: 14 * hour, step: time.Minute,
+		want: []string{
+			"PostgresBackupFailed{status=failed} 6h1m-12h9m",
+			"PostgresBackupTooOld 8h16m-12h9m",
+		},
+	},
+	"BackupNeverStarts": {
+		reason: "The operator flags a backup that never reached barman in its own gauge only.",
+		happens: func(_ cluster, w world) {
+			w.after(6*hour, at(10*time.Minute), "barman", "last_available_backup")
+			w.after(6*hour, at(6*hour), "cnpg_collector_last_failed_backup", `pod="orders-1"`)
+		},
+		length: 7 * hour, step: time.Minute,
+		want: []string{
+			"PostgresBackupFailed{status=failed} 6h1m-end",
+		},
+	},
+	"BackupFailsInTree": {
+		reason:  "The same by the operator's gauges.",
+		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true, busy: true, method: alerts.MethodInTree},
+		happens: func(_ cluster, w world) {
+			w.after(6*hour, at(10*time.Minute), "last_available_backup", `pod="orders-1"`)
+			w.after(6*hour, at(6*hour), "last_failed_backup", `pod="orders-1"`)
+		},
+		length: 9 * hour, step: time.Minute,
+		want: []string{
+			"PostgresBackupFailed{status=failed} 6h1m-end",
+			"PostgresBackupTooOld 8h16m-end",
+		},
+	},
+	"NoBackupEver": {
+		reason: "A plugin that is not configured leaves 0 behind.",
+		happens: func(_ cluster, w world) {
+			w.set(is(0), "barman", "last_available_backup")
+			w.set(is(0), "barman", "first_recoverability")
+		},
+		want: []string{
+			"PostgresBackupMissing 2h-end",
+		},
+	},
+	"FirstBackupFails": {
+		reason: "Failed and missing are both true.",
+		happens: func(_ cluster, w world) {
+			w.set(is(0), "barman", "last_available_backup")
+			w.set(is(0), "barman", "first_recoverability")
+			w.after(hour, at(hour), "barman", "last_failed_backup")
+		},
+		want: []string{
+			"PostgresBackupFailed{status=failed} 1h1m-end",
+			"PostgresBackupMissing 2h-end",
+		},
+	},
+	"ScheduleStops": {
+		reason: "A suspended or blocked schedule reports nothing anywhere: only the age shows it.",
+		happens: func(_ cluster, w world) {
+			w.after(6*hour, at(10*time.Minute), "barman", "last_available_backup")
+		},
+		length: 9 * hour, step: time.Minute,
+		want: []string{
+			"PostgresBackupTooOld 8h16m-end",
+		},
+	},
+	"DailySchedule": {
+		reason: "The threshold follows the schedule that is really set.",
+		target: func(t *alerts.Target) { t.MaxBackupGap = 24 * hour },
+		happens: func(_ cluster, w world) {
+			w.after(6*hour, at(10*time.Minute), "barman", "last_available_backup")
+		},
+		length: 27 * hour, step: 2 * time.Minute,
+		want: []string{
+			"PostgresBackupTooOld 26h18m-end",
+		},
+	},
+	"WindowShrinks": {
+		reason: "Backups vanish from the catalogue long before retention could remove them.",
+		happens: func(_ cluster, w world) {
+			w.after(20*hour, at(18*hour+10*time.Minute), "barman", "first_recoverability")
+		},
+		length: 22 * hour, step: time.Minute,
+		want: []string{
+			"PostgresRecoveryWindowShrunk 20h30m-end",
+		},
+	},
+	"WindowShrinkIsRememberedForDays": {
+		reason: "The alert outlives a weekend.",
+		happens: func(_ cluster, w world) {
+			w.after(5*24*hour, at(5*24*hour-2*hour), "barman", "first_recoverability")
+		},
+		length: 8 * 24 * hour, step: 5 * time.Minute,
+		want: []string{
+			"PostgresRecoveryWindowShrunk 120h30m-end",
+		},
+	},
+	"CatalogueEmptied": {
+		reason: "Delete markers on everything hide every backup.",
+		happens: func(_ cluster, w world) {
+			w.after(20*hour, is(0), "barman", "first_recoverability")
+			w.after(20*hour, is(0), "barman", "last_available_backup")
+		},
+		length: 23 * hour, step: time.Minute,
+		want: []string{
+			"PostgresRecoveryWindowShrunk 20h30m-end",
+			"PostgresBackupMissing 22h-end",
+		},
+	},
+	"RetentionMovesOn": {
+		reason: "Retention removes what is older than the window; after missed backups it moves a day at once.",
+		target: func(t *alerts.Target) { t.RetentionDays = 1 },
+		happens: func(_ cluster, w world) {
+			w.after(31*hour, at(6*hour), "barman", "first_recoverability")
+			w.after(60*hour, at(35*hour), "barman", "first_recoverability")
+		},
+		length: 62 * hour, step: 2 * time.Minute,
+	},
+	"ClockJitterOfTheWindow": {
+		reason: "Half an hour is no loss.",
+		happens: func(_ cluster, w world) {
+			w.after(20*hour, at(40*time.Minute), "barman", "first_recoverability")
+		},
+		length: 22 * hour, step: time.Minute,
+	},
+	"CredentialsNotSynced": {
+		reason: "The store refuses, as External Secrets reports it.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(0), `externalsecret`, `status="True"`)
+			w.after(hour, is(1), `externalsecret`, `status="False"`)
+		},
+		want: []string{
+			"PostgresCredentialsNotSynced 1h30m-end",
+		},
+	},
+	"CredentialsWithHonorLabels": {
+		reason: "A scrape with honorLabels leaves the object's namespace in place.",
+		happens: func(_ cluster, w world) {
+			w.after(0, nothing, "externalsecret")
+			w[`externalsecret_status_condition{condition="Ready",job="eso",name="orders-s3",namespace="shop",status="True"}`] = is(1).then(hour, is(0))
+			w[`externalsecret_status_condition{condition="Ready",job="eso",name="orders-s3",namespace="shop-eu",status="True"}`] = is(1)
+			w[`externalsecret_status_condition{condition="Ready",exported_namespace="shop-eu",job="eso",name="orders-s3",namespace="shop",status="True"}`] = is(1)
+		},
+		want: []string{
+			"PostgresCredentialsNotSynced 1h30m-end",
+		},
+	},
+	"ExternalSecretsGone": {
+		reason:  "Silence is not success.",
+		happens: func(_ cluster, w world) { w.after(hour, nothing, "externalsecret") },
+		want: []string{
+			"PostgresCredentialsNotSynced 1h30m-end",
+		},
+	},
+
+	// ---- metrics ----
+	"EverythingVanishes": {
+		reason:  "One alert says it, not one per family.",
+		happens: func(_ cluster, w world) { w.after(hour, nothing, `pod="orders-`) },
+		want: []string{
+			"PostgresMetricsAbsent 1h5m-end",
+		},
+	},
+	"OneInstanceVanishes": {
+		reason:  "A scrape can be lost while replication is fine.",
+		happens: func(_ cluster, w world) { w.after(hour, nothing, `pod="orders-3"`) },
+		want: []string{
+			"PostgresInstanceMetricsMissing 1h15m-end",
+		},
+	},
+	"ExporterErrors": {
+		reason: "Either kind of error.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(1).then(hour+20*time.Minute, is(0)), "cnpg_last_error", `pod="orders-2"`)
+			w.after(2*hour, is(1), "last_collection_error", `pod="orders-1"`)
+		},
+		want: []string{
+			"PostgresMetricsFailing{pod=orders-2} 1h15m-1h19m30s",
+			"PostgresMetricsFailing{pod=orders-1} 2h15m-end",
+		},
+	},
+
+	// ---- availability ----
+	"StandbyMissing": {
+		reason:  "A base backup and a foreign reader stream too and are no standbys.",
+		happens: func(_ cluster, w world) { w.after(hour, nothing, `application_name="orders-3"`) },
+		want: []string{
+			"PostgresStandbyMissing 1h5m-end",
+		},
+	},
+	"NoStandby": {
+		reason: "Commits wait.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, nothing, `application_name="orders-2"`)
+			w.after(hour, nothing, `application_name="orders-3"`)
+		},
+		want: []string{
+			"PostgresNoStandby 1h2m-end",
+			"PostgresStandbyMissing 1h5m-end",
+		},
+	},
+	"SyncNotEnforced": {
+		reason:  "synchronous_standby_names is empty.",
+		happens: func(_ cluster, w world) { w.after(hour, is(0), `value="observed"`) },
+		want: []string{
+			"PostgresSyncNotEnforced{pod=orders-1} 1h2m-end",
+		},
+	},
+	"FsyncOff": {
+		reason:  "Any instance, any of three settings.",
+		happens: func(_ cluster, w world) { w.after(hour, is(0), `name="fsync"`, `pod="orders-2"`) },
+		want: []string{
+			"PostgresDurabilitySettingOff{name=fsync,pod=orders-2} 1h1m-end",
+		},
+	},
+	"FullPageWritesOff": {
+		reason:  "Any instance, any of three settings.",
+		happens: func(_ cluster, w world) { w.after(hour, is(0), `name="full_page_writes"`, `pod="orders-1"`) },
+		want: []string{
+			"PostgresDurabilitySettingOff{name=full_page_writes,pod=orders-1} 1h1m-end",
+		},
+	},
+	"ChecksumsOff": {
+		reason:  "Any instance, any of three settings.",
+		happens: func(_ cluster, w world) { w.after(hour, is(0), `name="data_checksums"`, `pod="orders-3"`) },
+		want: []string{
+			"PostgresDurabilitySettingOff{name=data_checksums,pod=orders-3} 1h1m-end",
+		},
+	},
+	"SharedNode": {
+		reason:  "Two nodes for three instances.",
+		happens: func(_ cluster, w world) { w.after(hour, is(2), "nodes_used") },
+		want: []string{
+			"PostgresInstancesShareNode 1h10m-end",
+		},
+	},
+	"NodesUnknown": {
+		reason:  "-1 means that the operator may not look.",
+		happens: func(_ cluster, w world) { w.after(hour, is(-1), "nodes_used") },
+	},
+	"Fenced": {
+		reason:  "Fencing freezes the other metrics of the instance.",
+		happens: func(_ cluster, w world) { w.after(hour, is(1), "fencing_on", `pod="orders-2"`) },
+		want: []string{
+			"PostgresInstanceFenced{pod=orders-2} 1h5m-end",
+		},
+	},
+	"ReplicationLags": {
+		reason:  "One second more every minute.",
+		happens: func(_ cluster, w world) { w.set(ramp(0, 60, hour, 2*hour), "replication_lag", `pod="orders-3"`) },
+		want: []string{
+			"PostgresReplicationLag{pod=orders-3} 1h35m30s-end",
+		},
+	},
+	"DataVolumeFills": {
+		reason:  "From 60 % free to nothing within two hours.",
+		happens: func(_ cluster, w world) { w.set(ramp(60<<30, 0, hour, 3*hour), "available_bytes", `claim="orders-2"`) },
+		want: []string{
+			"PostgresVolumeFilling{persistentvolumeclaim=orders-2} 2h45m30s-end",
+			"PostgresVolumeFull{persistentvolumeclaim=orders-2} 2h51m30s-end",
+		},
+	},
+	"WALVolumeFills": {
+		reason: "A WAL volume speaks up earlier.",
+		happens: func(_ cluster, w world) {
+			w.set(ramp(60<<30, 0, hour, 3*hour), "available_bytes", `claim="orders-1-wal"`)
+		},
+		want: []string{
+			"PostgresVolumeFilling{persistentvolumeclaim=orders-1-wal} 2h15m30s-end",
+			"PostgresVolumeFull{persistentvolumeclaim=orders-1-wal} 2h35m30s-end",
+		},
+	},
+	"SharedVolumeFills": {
+		reason:  "So does a data volume that WAL lives on.",
+		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", busy: true},
+		happens: func(_ cluster, w world) { w.set(ramp(60<<30, 0, hour, 3*hour), "available_bytes", `claim="orders-1"`) },
+		want: []string{
+			"PostgresVolumeFilling{persistentvolumeclaim=orders-1} 2h35m30s-end",
+			"PostgresVolumeFull{persistentvolumeclaim=orders-1} 2h45m30s-end",
+		},
+	},
+	"TablespaceFills": {
+		reason: "A tablespace is a data volume; one of a name that looks alike is not.",
+		target: func(t *alerts.Target) { t.Tablespaces = []string{"Hot_Data"} },
+		happens: func(_ cluster, w world) {
+			for claim, v := range map[string]value{"orders-1-tbs-hot-data": is(60).then(hour, is(10)), "orders-1-tbs-hot-data-1": is(1)} {
+				w[`kubelet_volume_stats_available_bytes{job="kubelet",namespace="shop",persistentvolumeclaim="`+claim+`"}`] = v
+				w[`kubelet_volume_stats_capacity_bytes{job="kubelet",namespace="shop",persistentvolumeclaim="`+claim+`"}`] = is(100)
+			}
+		},
+		want: []string{
+			"PostgresVolumeFilling{persistentvolumeclaim=orders-1-tbs-hot-data} 1h15m-end",
+		},
+	},
+
+	// ---- inside the database ----
+	"RoleWithoutSync": {
+		reason: "ALTER ROLE ... SET synchronous_commit = off.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(1), "overrides", `scope="role",weakness="commit_not_on_standby"`)
+		},
+		want: []string{
+			"PostgresDurabilityOverride{weakness=commit_not_on_standby} 1h5m-end",
+		},
+	},
+	"DatabaseAndFunctionWithoutSync": {
+		reason: "They add up.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(1), "overrides", `scope="database",weakness="commit_not_flushed"`)
+			w.after(hour, is(2), "functions", `weakness="commit_not_flushed"`)
+			w.after(2*hour, is(1), "functions", `weakness="damaged_pages"`)
+		},
+		want: []string{
+			"PostgresDurabilityOverride{weakness=commit_not_flushed} 1h5m-end",
+			"PostgresDurabilityOverride{weakness=damaged_pages} 2h5m-end",
+		},
+	},
+	"RemoteWriteAllowed": {
+		reason: "Policy may accept remote_write (CNPG-1.2), and nothing less.",
+		target: func(t *alerts.Target) { t.AllowRemoteWrite = true },
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(1), "overrides", `weakness="commit_not_flushed"`)
+			w.after(hour, is(1), "functions", `weakness="commit_not_flushed"`)
+			w.after(2*hour, is(1), "overrides", `scope="role",weakness="damaged_pages"`)
+			w.after(2*hour, is(1), "functions", `weakness="commit_not_on_standby"`)
+		},
+		want: []string{
+			"PostgresDurabilityOverride{weakness=commit_not_on_standby} 2h5m-end",
+			"PostgresDurabilityOverride{weakness=damaged_pages} 2h5m-end",
+		},
+	},
+	"UnloggedTables": {
+		reason:  "A failover would empty them.",
+		happens: func(_ cluster, w world) { w.after(hour, is(2), "unlogged") },
+		want: []string{
+			"PostgresUnloggedRelations{datname=app} 1h15m-end",
+		},
+	},
+	"SlotHoldsWAL": {
+		reason: "An active slot may hold as much; an inactive one may not.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(3<<30), "retained_bytes", `state="active"`)
+			w.set(ramp(0, 2<<30, hour, 2*hour), "retained_bytes", `state="inactive"`)
+		},
+		want: []string{
+			"PostgresSlotHoldsWAL{pod=orders-1} 2h0m30s-end",
+		},
+	},
+	"SlotLost": {
+		reason: "Invalidated; the others are counted and fine.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(1), "slots_count", `state="lost"`)
+			w.after(0, is(4), "slots_count", `state="inactive"`)
+		},
+		want: []string{
+			"PostgresSlotLost{pod=orders-1} 1h5m-end",
+		},
+	},
+	"Corruption": {
+		reason:  "On a standby as on the primary.",
+		happens: func(_ cluster, w world) { w.after(hour, is(1), "checksums", `pod="orders-2"`) },
+		want: []string{
+			"PostgresChecksumFailure{pod=orders-2} 1h1m-end",
+		},
+	},
+
+	// ---- platform ----
+	"OperatorDown": {
+		reason:  "No failover without it.",
+		happens: func(_ cluster, w world) { w.after(hour, is(0), "cnpg-controller-manager") },
+		want: []string{
+			"PostgresOperatorDown 1h5m-end",
+		},
+	},
+	"OperatorByHelm": {
+		reason: "The chart names the Deployment after its release; another operator is not it.",
+		happens: func(_ cluster, w world) {
+			w.set(nothing, "cnpg-controller-manager")
+			w[`kube_deployment_status_replicas_available{deployment="prod-cloudnative-pg",namespace="db"}`] = is(2).then(hour, is(0))
+			w[`kube_deployment_status_replicas_available{deployment="cloudnative-pg-dashboard",namespace="db"}`] = is(1)
+		},
+		want: []string{
+			"PostgresOperatorDown 1h5m-end",
+		},
+	},
+	"PluginDeleted": {
+		reason:  "A Deployment that is gone is not available, and a neighbour of a similar name does not stand in.",
+		happens: func(_ cluster, w world) { w.after(hour, nothing, `deployment="barman-cloud"`) },
+		want: []string{
+			"PostgresBackupPluginDown 1h5m-end",
+		},
+	},
+	"PluginElsewhere": {
+		reason:  "Policy can name the Deployments.",
+		target:  func(t *alerts.Target) { t.PluginDeployment, t.OperatorDeployment = "coredns", "coredns" },
+		happens: func(_ cluster, w world) { w.set(nothing, "cnpg-system") },
+	},
+	"Orphaned": {
+		reason:  "The claim was deleted and the database runs on, as promised.",
+		happens: func(_ cluster, w world) { w.after(hour, nothing, "claim_info") },
+		want: []string{
+			"PostgresOrphaned 2h-end",
+		},
+	},
+	"OrphanedAndGone": {
+		reason: "A database that was retired by hand is missing, not orphaned.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, nothing, "claim_info")
+			w.after(hour, nothing, `pod="orders-`)
+		},
+		want: []string{
+			"PostgresMetricsAbsent 1h5m-end",
+		},
+	},
+}
+
+// failover moves the primary from instance 1 to 2.
+func (c cluster) failover(w world, lost, promoted, back time.Duration) {
+	one := world{}
+	for _, s := range w.names() {
+		if metricOf(s, c, 1) {
+			one[s] = w[s]
+		}
+	}
+	// What instance 1 shows as a standby, and instance 2 as the primary.
+	standby, primary := world{}, world{}
+	for s, v := range w {
+		if metricOf(s, c, 3) {
+			standby[swap(s, 3, 1)] = v
+		}
+	}
+	c.promote(primary, 2)
+	for s, v := range one {
+		after := value(nothing)
+		if next, ok := standby[s]; ok {
+			after = next
+		}
+		w[s] = v.then(lost, nothing).then(back, after)
+	}
+	for s, v := range primary {
+		was, ok := w[s]
+		if !ok {
+			was = nothing
+		}
+		w[s] = was.then(promoted, v)
+	}
+	// The standby on the lost instance streams again when it is back.
+	w.edit(func(v value) value { return v.then(promoted, nothing).then(back, is(0)) }, `application_name="orders-1"`, `pod="orders-2"`)
+	// One segment of the new timeline waits a moment; the last archival of
+	// this server was never.
+	w.after(promoted, is(2).then(promoted+time.Minute, is(0)), `pod="orders-2",value="ready"`)
+	w.after(promoted, is(-1).then(promoted+time.Minute, every(5*time.Minute)), "last_archived_time", `pod="orders-2"`)
+}
+
+func TestScenarios(t *testing.T) {
+	for name, s := range scenarios {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range s.run(t, nil) {
+				got = append(got, f.String())
+			}
+			if diff := cmp.Diff(s.want, got); diff != "" {
+				t.Errorf("%s\n-want +got\n%s", s.reason, diff)
+			}
+		})
+	}
+}
