@@ -2,8 +2,6 @@ package v1alpha1
 
 // Status is what is, as observed: every field is rebuilt from the cluster on every call and carries no time of our own
 // (rule ZDL-13).
-//
-// +kubebuilder:pruning:PreserveUnknownFields
 type Status struct {
 	// Version is the PostgreSQL major that runs.
 	Version string `json:"version,omitempty"`

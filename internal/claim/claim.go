@@ -1,0 +1,172 @@
+// Package claim is what was asked: one PostgresInstance, decoded strictly, defaulted and named. It is pure and knows
+// nothing of the world.
+package claim
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/schema"
+)
+
+//go:embed schema.json
+var rawSchema []byte
+
+var specSchema = schema.MustParse(rawSchema)
+
+// Scope is which of Crossplane's two worlds the composite resource lives in.
+type Scope string
+
+// The two worlds. Everything we compose must live in the same one: a claim's composite resource cannot own namespaced
+// managed resources, a namespaced one cannot own cluster-scoped ones.
+const (
+	// ClusterScoped is the world of claims (XRD v1): cluster-scoped resources with deletionPolicy Orphan.
+	ClusterScoped Scope = "cluster"
+	// Namespaced is the world of Crossplane v2: .m. resources in the claim's namespace, which have no deletionPolicy.
+	Namespaced Scope = "namespaced"
+)
+
+// Claim is one decoded claim with every default filled in.
+type Claim struct {
+	// Namespace and Name are the identity everything is named after: the claim's own, never the composite resource's,
+	// whose name and UID change when a claim is deleted and committed again (ZDL-06).
+	Namespace, Name string
+	Scope           Scope
+	Spec            v1alpha1.Spec
+}
+
+// machinery are the fields Crossplane itself keeps in spec; they are not the developer's.
+var machinery = map[string]bool{
+	"claimRef": true, "compositeDeletePolicy": true, "compositionRef": true, "compositionRevisionRef": true,
+	"compositionRevisionSelector": true, "compositionSelector": true, "compositionUpdatePolicy": true, "crossplane": true,
+	"environmentConfigRefs": true, "publishConnectionDetailsTo": true, "resourceRef": true, "resourceRefs": true,
+	"writeConnectionSecretToRef": true,
+}
+
+// Decode reads a composite resource (XPostgresInstance with its claimRef, or a namespaced PostgresInstance) strictly.
+// With findings there is no claim.
+func Decode(o manifest.Object) (*Claim, contract.Findings) {
+	c := &Claim{}
+	var found contract.Findings
+	bad := func(path, value, message, fix string) {
+		found = append(found, contract.Finding{Rule: "API-1", Path: path, Value: value, Message: message, Fix: fix})
+	}
+
+	if o.APIVersion() != v1alpha1.APIVersion {
+		bad("apiVersion", o.APIVersion(), "is not the version of this API", "write apiVersion: "+v1alpha1.APIVersion)
+	}
+	switch o.Kind() {
+	case v1alpha1.KindComposite:
+		c.Scope = ClusterScoped
+		c.Namespace, c.Name = manifest.String(o, "spec", "claimRef", "namespace"), manifest.String(o, "spec", "claimRef", "name")
+		if c.Namespace == "" || c.Name == "" {
+			bad("spec.claimRef", "", "an XPostgresInstance without a claim has no namespace to put the database in", "commit a PostgresInstance (the claim) instead; Crossplane makes the XPostgresInstance")
+		}
+	case v1alpha1.Kind:
+		c.Scope = Namespaced
+		c.Namespace, c.Name = o.Namespace(), o.Name()
+		if c.Namespace == "" {
+			bad("metadata.namespace", "", "is missing: the namespace is half of the database's identity", "write the namespace the application runs in")
+		}
+	default:
+		bad("kind", o.Kind(), "is not a database claim", "write kind: "+v1alpha1.Kind)
+	}
+	found = append(found, judgeName(c.Name)...)
+
+	spec, _ := o.Lookup("spec")
+	asked := map[string]any{}
+	switch m := spec.(type) {
+	case nil:
+	case map[string]any:
+		for key, value := range m {
+			if !machinery[key] {
+				asked[key] = value
+			}
+		}
+	default:
+		bad("spec", "", "is not a mapping", "write spec: {size: small}")
+	}
+	found = append(found, specSchema.Validate(asked, "spec", "API-1")...)
+	if len(found) == 0 {
+		if err := into(asked, &c.Spec); err != nil {
+			bad("spec", "", fmt.Sprintf("cannot be read: %v", err), "correct the document")
+		}
+	}
+	if len(found) > 0 {
+		return nil, Named(found, c.Namespace, c.Name)
+	}
+	c.setDefaults()
+	return c, nil
+}
+
+// Named puts the claim's name on findings that lack an object, and orders them.
+func Named(fs contract.Findings, namespace, name string) contract.Findings {
+	for i := range fs {
+		if fs[i].Object == "" {
+			fs[i].Object = v1alpha1.Kind + " " + namespace + "/" + name
+		}
+	}
+	return fs.Sort()
+}
+
+// AsComposite turns a claim as it lies in Git into the composite resource Crossplane would make of it in the given
+// world. A document that is one already stays what it is.
+func AsComposite(o manifest.Object, scope Scope) manifest.Object {
+	if o.Kind() != v1alpha1.Kind || scope == Namespaced {
+		return o
+	}
+	spec := manifest.Object{}
+	for key, value := range manifest.Map(o, "spec") {
+		spec[key] = value
+	}
+	if bad, ok := o["spec"]; ok && len(spec) == 0 {
+		if _, isMap := bad.(map[string]any); !isMap && bad != nil {
+			return o // Not a mapping: leave it to Decode to say so.
+		}
+	}
+	spec["claimRef"] = map[string]any{
+		"apiVersion": o.APIVersion(), "kind": v1alpha1.Kind, "namespace": o.Namespace(), "name": o.Name(),
+	}
+	return manifest.Object{
+		"apiVersion": o.APIVersion(),
+		"kind":       v1alpha1.KindComposite,
+		"metadata":   map[string]any{"name": o.Name()},
+		"spec":       map[string]any(spec),
+	}
+}
+
+func (c *Claim) setDefaults() {
+	s := &c.Spec
+	set(&s.Size, "small")
+	set(&s.Version, "16")
+	set(&s.StorageGB, 20)
+	set(&s.Instances, 3)
+	set(&s.Database, c.Name)
+	set(&s.Owner, s.Database)
+	if s.Connection == nil {
+		s.Connection = &v1alpha1.Connection{}
+	}
+	set(&s.Connection.SecretName, c.Name+SuffixConnection)
+	if s.Backup == nil {
+		s.Backup = &v1alpha1.Backup{}
+	}
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func into(m map[string]any, out any) error {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, out)
+}

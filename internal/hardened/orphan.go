@@ -1,0 +1,50 @@
+package hardened
+
+import (
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+)
+
+// Everything is orphaned (CNPG-4.1): no managed resource may delete what it manages. managementPolicies without Delete
+// say so in both scopes; cluster-scoped resources say it a second time with deletionPolicy, for providers that run
+// with management policies switched off. A list that contains Delete would win over deletionPolicy: Orphan.
+
+// keep is every management policy but Delete, one of the combinations crossplane-runtime allows.
+func keep() []any { return []any{"Observe", "Create", "Update", "LateInitialize"} }
+
+// observe leaves the external resource entirely alone.
+func observe() []any { return []any{"Observe"} }
+
+// readiness of a wrapping Object. Without one it is ready as soon as the manifest is applied.
+type readiness map[string]any
+
+// readyFromManifest takes the wrapped object's own Ready condition.
+var readyFromManifest = readiness{"policy": "DeriveFromObject"}
+
+// wrap puts a manifest into a provider-kubernetes Object, which leaves the manifest alone when it goes itself. A
+// manifest composed directly would be owned by the composite resource and deleted with it.
+func (b builder) wrap(role string, m manifest.Object, ready ...readiness) manifest.Object {
+	return b.wrapAs(b.Claim.ObjectName(b.Claim.Name, role), m, ready...)
+}
+
+func (b builder) wrapAs(name string, m manifest.Object, ready ...readiness) manifest.Object {
+	spec := map[string]any{
+		"forProvider":        map[string]any{"manifest": map[string]any(m)},
+		"managementPolicies": keep(),
+		// Changes of the wrapped object's status reach us at once, not at the next poll.
+		"watch": true,
+	}
+	if len(ready) > 0 {
+		spec["readiness"] = map[string]any(ready[0])
+	}
+	provider := b.Policy.Providers.Kubernetes
+	metadata := map[string]any{"name": name, "labels": b.labels()}
+	if b.Claim.Scope == claim.Namespaced {
+		metadata["namespace"] = b.Claim.Namespace
+		spec["providerConfigRef"] = map[string]any{"kind": provider.Kind, "name": provider.Name}
+		return manifest.Object{"apiVersion": manifest.ObjectGroupNamespaced + "/v1alpha1", "kind": "Object", "metadata": metadata, "spec": spec}
+	}
+	spec["deletionPolicy"] = "Orphan"
+	spec["providerConfigRef"] = map[string]any{"name": provider.Name}
+	return manifest.Object{"apiVersion": manifest.ObjectGroupCluster + "/v1alpha2", "kind": "Object", "metadata": metadata, "spec": spec}
+}

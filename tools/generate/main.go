@@ -1,0 +1,186 @@
+// Command generate makes everything that follows from the Go types of the API and the policy:
+//
+//	apis/xrd-claim.yaml, apis/xrd-namespaced.yaml   the two alternative XRDs, one schema
+//	package/input/…_policies.yaml                   the CRD of the function's input, for editors and `kubectl explain`
+//	internal/claim/schema.json, internal/policy/schema.json   the same schemas for the offline checks
+//
+// It lives in a module of its own so that controller-gen's dependencies never reach the product. Run it with
+// `go generate ./...` at the root.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"sigs.k8s.io/yaml"
+)
+
+const header = "# Generated from the Go types in %s by `go generate ./...`; do not edit.\n"
+
+func main() {
+	if err := generate(".."); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+func generate(root string) error {
+	tmp, err := os.MkdirTemp("", "generate")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // A left-over in the temporary directory harms nobody.
+
+	controllerGen := filepath.Join(tmp, "controller-gen")
+	if err := run(".", "go", "build", "-o", controllerGen, "sigs.k8s.io/controller-tools/cmd/controller-gen"); err != nil {
+		return fmt.Errorf("cannot build controller-gen: %w", err)
+	}
+	for _, types := range []string{"./apis/v1alpha1", "./input/v1beta1"} {
+		if err := run(root, controllerGen, "paths="+types, "crd:crdVersions=v1", "output:crd:dir="+tmp); err != nil {
+			return fmt.Errorf("cannot generate the CRD of %s: %w", types, err)
+		}
+	}
+
+	claim, err := readCRD(filepath.Join(tmp, "database.bizmatters.io_postgresinstances.yaml"))
+	if err != nil {
+		return err
+	}
+	policy, err := readCRD(filepath.Join(tmp, "hardened-postgres.fn.bizmatters.io_policies.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, out := range []struct {
+		path, from string
+		object     map[string]any
+	}{
+		{"apis/xrd-claim.yaml", "apis/v1alpha1", claimXRD(claim)},
+		{"apis/xrd-namespaced.yaml", "apis/v1alpha1", namespacedXRD(claim)},
+		{"package/input/hardened-postgres.fn.bizmatters.io_policies.yaml", "input/v1beta1", policy},
+	} {
+		if err := writeYAML(filepath.Join(root, out.path), out.from, out.object); err != nil {
+			return err
+		}
+	}
+
+	spec := at(schema(claim), "properties", "spec")
+	if err := writeJSON(filepath.Join(root, "internal/claim/schema.json"), spec); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(root, "internal/policy/schema.json"), schema(policy))
+}
+
+// claimXRD is the XRD for claims: a cluster-scoped XPostgresInstance behind each namespaced PostgresInstance.
+func claimXRD(crd map[string]any) map[string]any {
+	return map[string]any{
+		"apiVersion": "apiextensions.crossplane.io/v1",
+		"kind":       "CompositeResourceDefinition",
+		"metadata":   map[string]any{"name": "xpostgresinstances.database.bizmatters.io"},
+		"spec": map[string]any{
+			"group":                 "database.bizmatters.io",
+			"names":                 map[string]any{"kind": "XPostgresInstance", "plural": "xpostgresinstances"},
+			"claimNames":            map[string]any{"kind": "PostgresInstance", "plural": "postgresinstances", "shortNames": []any{"pgi"}},
+			"defaultCompositionRef": map[string]any{"name": "postgresql-basic"},
+			"versions":              versions(crd),
+		},
+	}
+}
+
+// namespacedXRD is the XRD of Crossplane v2: the namespaced PostgresInstance is the composite resource itself.
+func namespacedXRD(crd map[string]any) map[string]any {
+	return map[string]any{
+		"apiVersion": "apiextensions.crossplane.io/v2",
+		"kind":       "CompositeResourceDefinition",
+		"metadata":   map[string]any{"name": "postgresinstances.database.bizmatters.io"},
+		"spec": map[string]any{
+			"scope":                 "Namespaced",
+			"group":                 "database.bizmatters.io",
+			"names":                 map[string]any{"kind": "PostgresInstance", "plural": "postgresinstances", "shortNames": []any{"pgi"}},
+			"defaultCompositionRef": map[string]any{"name": "postgresql-basic"},
+			"versions":              versions(crd),
+		},
+	}
+}
+
+func versions(crd map[string]any) []any {
+	full := schema(crd)
+	// Crossplane takes spec and status, and of metadata only the length of the name: 50 is CloudNativePG's limit.
+	return []any{map[string]any{
+		"name":                     "v1alpha1",
+		"served":                   true,
+		"referenceable":            true,
+		"additionalPrinterColumns": at(crd, "spec", "versions", "0")["additionalPrinterColumns"],
+		"schema": map[string]any{"openAPIV3Schema": map[string]any{
+			"type":        "object",
+			"description": full["description"],
+			"properties": map[string]any{
+				"metadata": map[string]any{"type": "object", "properties": map[string]any{
+					"name": map[string]any{"type": "string", "maxLength": 50},
+				}},
+				"spec":   at(full, "properties", "spec"),
+				"status": at(full, "properties", "status"),
+			},
+		}},
+	}}
+}
+
+func schema(crd map[string]any) map[string]any {
+	return at(crd, "spec", "versions", "0", "schema", "openAPIV3Schema")
+}
+
+// at walks maps by key and lists by their first element.
+func at(m map[string]any, path ...string) map[string]any {
+	for _, key := range path {
+		if list, ok := m[key].([]any); ok {
+			m = map[string]any{"0": list[0]}
+			continue
+		}
+		m = m[key].(map[string]any) //nolint:forcetypeassert // controller-gen's output; a panic here stops the generation.
+	}
+	return m
+}
+
+func readCRD(path string) (map[string]any, error) {
+	raw, err := os.ReadFile(path) //nolint:gosec // Our own temporary file.
+	if err != nil {
+		return nil, err
+	}
+	var crd map[string]any
+	return crd, yaml.Unmarshal(raw, &crd)
+}
+
+func writeYAML(path, from string, object map[string]any) error {
+	body, err := yaml.Marshal(object)
+	if err != nil {
+		return err
+	}
+	return write(path, append(fmt.Appendf(nil, header, from), body...))
+}
+
+func writeJSON(path string, object map[string]any) error {
+	body, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	return write(path, append(body, '\n'))
+}
+
+// write leaves an unchanged file alone, so that a build cache stays valid.
+func write(path string, body []byte) error {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, body) { //nolint:gosec // A path of this repository.
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // Source files are world-readable.
+		return err
+	}
+	return os.WriteFile(path, body, 0o644) //nolint:gosec // Source files are world-readable.
+}
+
+func run(dir, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, os.Stdout, os.Stderr
+	return cmd.Run()
+}
