@@ -1,0 +1,112 @@
+package world
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+)
+
+// Bucket is what the provider last saw of the bucket itself, from status.atProvider: Ready says only that some call
+// succeeded once (provider-upjet-aws#1986, #2054).
+type Bucket struct {
+	// Observed is true once the provider reported anything about the bucket.
+	Observed bool
+	// LockObserved is true once the lock configuration was reported; Mode and LockDays are its default retention.
+	LockObserved bool
+	Mode         string
+	LockDays     int64
+	// Versioning is "Enabled", "Suspended" or "" while unknown.
+	Versioning string
+	// Encryption is the default algorithm, "" while unknown.
+	Encryption string
+	// PublicAccessBlocked is true where all four switches are reported on.
+	PublicAccessBlocked bool
+	// Policy is true where a bucket policy is reported.
+	Policy bool
+	// LifecycleObserved is true where lifecycle rules are reported; ExpiresCurrent where one of them expires current
+	// versions.
+	LifecycleObserved, ExpiresCurrent bool
+}
+
+// BucketFacts reads the bucket's managed resources.
+func (v View) BucketFacts() Bucket {
+	var b Bucket
+	if t, ok := v.Observed["bucket"]; ok {
+		b.Observed = manifest.String(t, "status", "atProvider", "arn") != "" || manifest.String(t, "status", "atProvider", "id") != ""
+		b.Policy = manifest.String(t, "status", "atProvider", "policy") != ""
+	}
+	if t, ok := v.Observed["bucket-versioning"]; ok {
+		b.Versioning = manifest.String(t, "status", "atProvider", "versioningConfiguration", "status")
+	}
+	if t, ok := v.Observed["bucket-object-lock"]; ok {
+		at := []string{"status", "atProvider", "rule", "defaultRetention"}
+		b.Mode = manifest.String(t, append(at, "mode")...)
+		b.LockDays, _ = manifest.Int(t, append(at, "days")...)
+		if years, ok := manifest.Int(t, append(at, "years")...); ok && b.LockDays == 0 {
+			b.LockDays = years * 365
+		}
+		// A rule the provider no longer sees has been removed; an empty status has not been filled in yet.
+		b.LockObserved = b.Mode != "" || manifest.String(t, "status", "atProvider", "id") != ""
+	}
+	if t, ok := v.Observed["bucket-encryption"]; ok {
+		for _, rule := range t.Items("status", "atProvider", "rule") {
+			b.Encryption = manifest.String(rule, "applyServerSideEncryptionByDefault", "sseAlgorithm")
+		}
+	}
+	if t, ok := v.Observed["bucket-public-access-block"]; ok {
+		b.PublicAccessBlocked = true
+		for _, name := range []string{"blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"} {
+			on, _ := manifest.Bool(t, "status", "atProvider", name)
+			b.PublicAccessBlocked = b.PublicAccessBlocked && on
+		}
+	}
+	if t, ok := v.Observed["bucket-policy"]; ok {
+		b.Policy = b.Policy || manifest.String(t, "status", "atProvider", "policy") != ""
+	}
+	if t, ok := v.Observed["bucket-lifecycle"]; ok {
+		for _, rule := range t.Items("status", "atProvider", "rule") {
+			b.LifecycleObserved = true
+			for _, e := range rule.Items("expiration") {
+				days, _ := manifest.Int(e, "days")
+				b.ExpiresCurrent = b.ExpiresCurrent || days > 0 || manifest.String(e, "date") != ""
+			}
+		}
+	}
+	return b
+}
+
+// Secret is what External Secrets says of a Secret it writes.
+type Secret struct {
+	// Synced is true only where the Secret was really written: Ready alone is also True for a Secret that is missing or
+	// that was kept because the store has lost it.
+	Synced bool
+	Reason string
+}
+
+// SecretFacts reads an ExternalSecret behind a wrapping Object.
+func (v View) SecretFacts(name string) Secret {
+	es, ok := v.Wrapped(name)
+	if !ok {
+		return Secret{Reason: "the ExternalSecret does not exist yet"}
+	}
+	target := manifest.String(es, "spec", "target", "name")
+	s := Secret{Reason: "External Secrets has not reported yet"}
+	for _, c := range conditions(es, "status", "conditions") {
+		if c.kind != "Ready" {
+			continue
+		}
+		bound := manifest.String(es, "status", "binding", "name") == target
+		retained := strings.Contains(c.message, "secret retained")
+		s.Synced = c.status == "True" && c.reason == "SecretSynced" && bound && !retained
+		switch {
+		case s.Synced:
+			s.Reason = ""
+		case c.status == "True" && retained:
+			s.Reason = "the secret store no longer has the value; the old Secret is kept"
+		default:
+			s.Reason = fmt.Sprintf("%s: %s", c.reason, c.message)
+		}
+	}
+	return s
+}

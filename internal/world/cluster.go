@@ -1,0 +1,203 @@
+package world
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+)
+
+// Cluster is the living CloudNativePG Cluster.
+type Cluster struct {
+	Exists bool
+	// ClaimNamespace and ClaimName are whose it is, from our labels; empty on a Cluster that is not ours.
+	ClaimNamespace, ClaimName string
+
+	Image            string
+	Major            int64
+	Instances, Ready int64
+	Phase            string
+	Hibernated       bool
+	Fenced           bool
+	StorageClass     string
+	StorageGB        int64
+	WALStorageGB     int64
+	WALStorageClass  string
+	Database, Owner  string
+	BootstrapMethod  string
+	Parameters       map[string]string
+	Tablespaces      int
+
+	// Method is "plugin" or "inTree", "" where nothing archives.
+	Method string
+	// ObjectStore is the plugin's; ServerName the incarnation it archives as; Destination the in-tree path.
+	ObjectStore, ServerName, Destination string
+
+	// ReadyCondition, Archiving and LastBackup are "True", "False" or "" (not reported).
+	ReadyCondition, Archiving, LastBackup string
+	// ArchivingMessage is CloudNativePG's own.
+	ArchivingMessage, LastBackupMessage string
+	// RecoverableSince is the in-tree method's; the plugin reports it on the ObjectStore.
+	RecoverableSince, LastBackupTime string
+	AltDNSNames                      []string
+}
+
+// ClusterOf reads a Cluster.
+func ClusterOf(t manifest.Tree) Cluster {
+	c := Cluster{
+		Exists:          true,
+		ClaimNamespace:  manifest.String(t, "metadata", "labels", "database.bizmatters.io/claim-namespace"),
+		ClaimName:       manifest.String(t, "metadata", "labels", "database.bizmatters.io/claim"),
+		Image:           manifest.String(t, "spec", "imageName"),
+		Phase:           manifest.String(t, "status", "phase"),
+		Hibernated:      manifest.String(t, "metadata", "annotations", "cnpg.io/hibernation") == "on",
+		Fenced:          manifest.String(t, "metadata", "annotations", "cnpg.io/fencedInstances") != "",
+		StorageClass:    manifest.String(t, "spec", "storage", "storageClass"),
+		StorageGB:       gibibytes(manifest.String(t, "spec", "storage", "size")),
+		WALStorageGB:    gibibytes(manifest.String(t, "spec", "walStorage", "size")),
+		WALStorageClass: manifest.String(t, "spec", "walStorage", "storageClass"),
+	}
+	c.Instances, _ = manifest.Int(t, "spec", "instances")
+	c.Ready, _ = manifest.Int(t, "status", "readyInstances")
+	if c.Major, _ = manifest.Int(t, "status", "pgDataImageInfo", "majorVersion"); c.Major == 0 {
+		c.Major = majorOf(c.Image)
+	}
+	if keys := t.Keys("spec", "bootstrap"); len(keys) > 0 {
+		c.BootstrapMethod = keys[0]
+		c.Database = manifest.String(t, "spec", "bootstrap", keys[0], "database")
+		c.Owner = manifest.String(t, "spec", "bootstrap", keys[0], "owner")
+	}
+	c.Parameters = map[string]string{}
+	for _, name := range t.Keys("spec", "postgresql", "parameters") {
+		c.Parameters[name] = manifest.String(t, "spec", "postgresql", "parameters", name)
+	}
+	c.Tablespaces = len(t.Items("spec", "tablespaces"))
+	c.archive(t)
+	for _, cond := range conditions(t, "status", "conditions") {
+		switch cond.kind {
+		case "Ready":
+			c.ReadyCondition = cond.status
+		case "ContinuousArchiving":
+			c.Archiving, c.ArchivingMessage = cond.status, cond.message
+		case "LastBackupSucceeded":
+			c.LastBackup, c.LastBackupMessage = cond.status, cond.message
+		}
+	}
+	return c
+}
+
+func (c *Cluster) archive(t manifest.Tree) {
+	for _, p := range t.Items("spec", "plugins") {
+		enabled, said := manifest.Bool(p, "enabled")
+		archiver, _ := manifest.Bool(p, "isWALArchiver")
+		if (enabled || !said) && archiver {
+			c.Method = "plugin"
+			c.ObjectStore = manifest.String(p, "parameters", "barmanObjectName")
+			c.ServerName = manifest.String(p, "parameters", "serverName")
+		}
+	}
+	if destination := manifest.String(t, "spec", "backup", "barmanObjectStore", "destinationPath"); destination != "" && c.Method == "" {
+		c.Method, c.Destination = "inTree", destination
+		c.ServerName = manifest.String(t, "spec", "backup", "barmanObjectStore", "serverName")
+		c.RecoverableSince = manifest.String(t, "status", "firstRecoverabilityPoint")
+		c.LastBackupTime = manifest.String(t, "status", "lastSuccessfulBackup")
+	}
+	if c.ServerName == "" && c.Method != "" {
+		c.ServerName = manifest.String(t, "metadata", "name") // Both methods default to the Cluster's name.
+	}
+}
+
+// Window is the recovery window of one incarnation, as the plugin's ObjectStore reports it: RFC 3339 times, empty where
+// unknown.
+type Window struct {
+	RecoverableSince, LastBackup, LastFailure string
+}
+
+// Archive is the plugin's ObjectStore with the windows of all incarnations in it.
+type Archive struct {
+	Exists      bool
+	Destination string
+	Windows     map[string]Window
+}
+
+// ArchiveOf reads an ObjectStore.
+func ArchiveOf(t manifest.Tree) Archive {
+	a := Archive{Exists: true, Destination: manifest.String(t, "spec", "configuration", "destinationPath"), Windows: map[string]Window{}}
+	for _, server := range t.Keys("status", "serverRecoveryWindow") {
+		at := []string{"status", "serverRecoveryWindow", server}
+		a.Windows[server] = Window{
+			RecoverableSince: manifest.String(t, append(at, "firstRecoverabilityPoint")...),
+			LastBackup:       manifest.String(t, append(at, "lastSuccessfulBackupTime")...),
+			LastFailure:      manifest.String(t, append(at, "lastFailedBackupTime")...),
+		}
+	}
+	return a
+}
+
+// Full returns the incarnations that hold something to recover.
+func (a Archive) Full() []string {
+	var out []string
+	for _, server := range manifest.SortedKeys(a.Windows) {
+		if a.Windows[server].RecoverableSince != "" {
+			out = append(out, server)
+		}
+	}
+	return out
+}
+
+// StorageClass is layer 2, as it really is (CNPG-4.2).
+type StorageClass struct {
+	Provisioner, ReclaimPolicy, BindingMode string
+	Expandable                              bool
+	Parameters                              map[string]string
+}
+
+// StorageClassOf reads a StorageClass.
+func StorageClassOf(t manifest.Tree) StorageClass {
+	s := StorageClass{
+		Provisioner:   manifest.String(t, "provisioner"),
+		ReclaimPolicy: manifest.String(t, "reclaimPolicy"),
+		BindingMode:   manifest.String(t, "volumeBindingMode"),
+		Parameters:    map[string]string{},
+	}
+	s.Expandable, _ = manifest.Bool(t, "allowVolumeExpansion")
+	for _, name := range t.Keys("parameters") {
+		s.Parameters[name] = manifest.String(t, "parameters", name)
+	}
+	return s
+}
+
+// gibibytes reads the sizes this product writes ("20Gi"), and those people write by hand; 0 where it cannot tell.
+func gibibytes(quantity string) int64 {
+	for _, unit := range []struct {
+		suffix string
+		factor float64
+	}{{"Gi", 1}, {"Ti", 1024}, {"Mi", 1.0 / 1024}, {"G", 1e9 / (1 << 30)}, {"T", 1e12 / (1 << 30)}, {"M", 1e6 / (1 << 30)}} {
+		if digits, ok := strings.CutSuffix(quantity, unit.suffix); ok {
+			n, err := strconv.ParseFloat(digits, 64)
+			if err != nil || n < 0 || n > 1e6 {
+				return 0
+			}
+			return int64(n * unit.factor)
+		}
+	}
+	return 0
+}
+
+// majorOf reads the major version from an image's tag: the number in front of the first dot or dash.
+func majorOf(image string) int64 {
+	image, _, _ = strings.Cut(image, "@")
+	colon := strings.LastIndexByte(image, ':')
+	if colon < 0 {
+		return 0
+	}
+	tag := image[colon+1:]
+	if i := strings.IndexFunc(tag, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		tag = tag[:i]
+	}
+	n, err := strconv.ParseInt(tag, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return n
+}
