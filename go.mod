@@ -2,7 +2,11 @@ module github.com/bizmatters/function-hardened-postgres
 
 go 1.26.0
 
-require k8s.io/apimachinery v0.36.2
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/robfig/cron v1.2.0
+	k8s.io/apimachinery v0.36.2
+)
 
 require (
 	github.com/fxamacker/cbor/v2 v2.9.1 // indirect
@@ -10,7 +14,6 @@ require (
 	github.com/json-iterator/go v1.1.12 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
-	github.com/robfig/cron v1.2.0 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.4 // indirect
 	golang.org/x/net v0.57.0 // indirect
