@@ -1,6 +1,228 @@
 package contract
 
-import "github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"sort"
+	"strings"
+	"time"
 
-// JudgePolicy is filled in below.
-func JudgePolicy(p *v1beta1.Policy) Findings { return nil }
+	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+	"github.com/bizmatters/function-hardened-postgres/internal/lock"
+	"github.com/bizmatters/function-hardened-postgres/internal/schedule"
+)
+
+// The contract's floor, from the specification.
+const (
+	// MinInstances is CNPG-1.1.
+	MinInstances = 3
+	// MaxBackupGap is CNPG-3.1.
+	MaxBackupGap = 6 * time.Hour
+	// MinRetentionDays is CNPG-3.2.
+	MinRetentionDays = 30
+	// MinUndoDays is ZDL-02.
+	MinUndoDays = 1
+)
+
+// connectionValues are what a key of the connection Secret may hold.
+var connectionValues = []string{"caCertificate", "database", "endpoint", "jdbcURI", "password", "port", "schema", "sslmode", "uri", "username"}
+
+// JudgePolicy judges a decoded and defaulted policy: what is below the contract's floor, and what cannot work.
+func JudgePolicy(p *v1beta1.Policy) Findings {
+	var found Findings
+	refuse := func(rule, path, value, message, fix string) {
+		found = append(found, Finding{Rule: rule, Path: path, Value: value, Message: message, Fix: fix})
+	}
+
+	b := p.Bucket
+	switch b.Mode {
+	case "existing":
+		if b.Name == "" {
+			refuse("API-2", "bucket.name", "", "is missing: mode existing adopts a bucket somebody else made", "write the bucket's name")
+		}
+	default:
+		if b.Prefix == "" {
+			refuse("API-2", "bucket.prefix", "", "is missing: the names of buckets are unique world-wide and start with it", "write your organisation and environment, for instance acme-prod")
+		}
+		if b.EndpointURL != "" {
+			refuse("CNPG-4.3", "bucket.endpointURL", b.EndpointURL, "mode managed makes buckets on AWS only: on another store the lock could neither be set nor be observed through provider-aws",
+				"create the bucket with Object Lock there and write mode: existing and its name")
+		}
+	}
+	if b.Name != "" && b.Mode != "existing" {
+		refuse("API-2", "bucket.name", b.Name, "has no meaning in mode managed, where every claim gets a bucket of its own", "remove it, or write mode: existing")
+	}
+	found = append(found, judgeEndpoint("bucket.endpointURL", b.EndpointURL)...)
+	if b.Region == "" {
+		refuse("API-2", "bucket.region", "", "is missing", "write the region, for instance eu-central-1")
+	}
+
+	s, err := schedule.Parse(p.Backup.Schedule)
+	if err != nil {
+		refuse("CNPG-3.1", "backup.schedule", p.Backup.Schedule, "is not a schedule: "+err.Error(), fixSchedule)
+	} else {
+		found = append(found, judgeSchedule("backup.schedule", p.Backup.Schedule, s, p.Backup.MaxRunsPerDay, b.LockDays)...)
+		found = append(found, judgeLock("bucket.lockDays", b.LockDays, p.Backup.RetentionDays, b.MaxLockDays, s)...)
+	}
+	if p.Backup.RetentionDays < MinRetentionDays {
+		refuse("CNPG-3.2", "backup.retentionDays", fmt.Sprint(p.Backup.RetentionDays), "is below the contract's 30 days", "write 30 or more")
+	}
+	found = append(found, judgeEnvironment("backup.sidecarEnv", p.Backup.SidecarEnv)...)
+	found = append(found, JudgeParameters("cluster.parameters", p.Cluster.Parameters)...)
+	found = append(found, judgeImages(p)...)
+
+	keys := sortedKeys(p.Connection.Keys)
+	for _, key := range keys {
+		if value := p.Connection.Keys[key]; !slices.Contains(connectionValues, value) {
+			refuse("API-2", "connection.keys."+key, value, "is not something a connection Secret can hold", "write one of "+strings.Join(connectionValues, ", "))
+		}
+	}
+	for _, name := range sortedKeys(p.Sizes) {
+		if p.Sizes[name].Requests.Memory == "" {
+			refuse("API-2", "sizes."+name+".requests.memory", "", "is missing: a database without reserved memory is the first to be killed on a full node", `write a quantity, for instance "1Gi"`)
+		}
+	}
+	for _, arn := range b.Administrators {
+		if !strings.HasPrefix(arn, "arn:") || strings.Trim(strings.TrimPrefix(arn, "arn:"), "*:?") == "" {
+			refuse("CNPG-4.3", "bucket.administrators", arn, "is not an AWS principal: everybody or nobody could lower the lock", `write ARNs, for instance "arn:aws:iam::111122223333:role/crossplane-provider-aws"`)
+		}
+	}
+	return append(found, judgeWaivers(p)...)
+}
+
+func judgeEndpoint(at, endpoint string) Findings {
+	if endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || u.Host == "":
+		return Findings{{Rule: "CNPG-2.2", Path: at, Value: shorten(endpoint), Message: "is not a URL", Fix: "write https:// and the host of the object store"}}
+	case u.User != nil:
+		return Findings{{Rule: "ZDL-12", Path: at, Message: "contains credentials, which everybody who can read it may use", Fix: "remove them and rotate them; keys come through External Secrets"}}
+	case u.Scheme != "https":
+		return Findings{{Rule: "CNPG-2.2", Path: at, Value: shorten(endpoint), Message: "is not TLS: keys and backups can be read and altered on the way", Fix: "write https://" + u.Host}}
+	}
+	return nil
+}
+
+// judgeEnvironment judges environment variables of whatever talks to the bucket.
+func judgeEnvironment(at string, env map[string]string) Findings {
+	var found Findings
+	for _, name := range sortedKeys(env) {
+		value := env[name]
+		switch strings.ToUpper(name) {
+		case "AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION":
+			if strings.EqualFold(value, "when_required") {
+				found = append(found, Finding{Rule: "CNPG-4.3", Path: at + "." + name, Value: value,
+					Message: "uploads go without checksums: AWS refuses them on a locked bucket and archiving stops, elsewhere damage goes unnoticed",
+					Fix:     "remove it; update the object store if it cannot take checksums"})
+			}
+		case "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "PGPASSWORD":
+			found = append(found, Finding{Rule: "ZDL-12", Path: at + "." + name, Message: "is a credential in plain sight",
+				Fix: "remove it and rotate it; keys come through External Secrets"})
+		}
+	}
+	return found
+}
+
+func judgeImages(p *v1beta1.Policy) Findings {
+	var found Findings
+	for _, major := range sortedKeys(p.Images) {
+		set := p.Images[major]
+		at := "images." + major
+		found = append(found, judgeImage(at+".default", set.Default, major)...)
+		for _, variant := range sortedKeys(set.Variants) {
+			found = append(found, judgeImage(at+".variants."+variant, set.Variants[variant], major)...)
+		}
+	}
+	return found
+}
+
+// judgeImage judges one image reference: a tag whose major is known, never latest, never a digest alone (ZDL-11).
+func judgeImage(at, image, wantMajor string) Findings {
+	refuse := func(message, fix string) Findings {
+		return Findings{{Rule: "ZDL-11", Path: at, Value: shorten(image), Message: message, Fix: fix}}
+	}
+	if image == "" {
+		return refuse("is missing: CloudNativePG would pick its own default, whose major changes with the operator", "write an image with a tag, best also a digest")
+	}
+	major, ok := ImageMajor(image)
+	switch {
+	case !ok:
+		return refuse("has no tag that tells the major: what starts after the next pull is anybody's guess", "write a tag like 16.15-202608170814-standard-trixie, best also a digest")
+	case wantMajor != "" && major != wantMajor:
+		return refuse("is PostgreSQL "+major+" in the place of "+wantMajor, "write an image of major "+wantMajor)
+	}
+	return nil
+}
+
+// ImageMajor reads the PostgreSQL major from an image's tag.
+func ImageMajor(image string) (string, bool) {
+	image, _, _ = strings.Cut(image, "@")
+	slash := strings.LastIndexByte(image, '/')
+	colon := strings.LastIndexByte(image, ':')
+	if colon <= slash {
+		return "", false
+	}
+	tag := image[colon+1:]
+	end := strings.IndexFunc(tag, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(tag)
+	}
+	if end == 0 || end > 2 {
+		return "", false
+	}
+	return tag[:end], true
+}
+
+const fixSchedule = `write "0 0 */6 * * *" (every six hours) or a denser schedule`
+
+// judgeSchedule judges a schedule that fires (CNPG-3.1).
+func judgeSchedule(at, written string, s schedule.Schedule, maxPerDay, lockDays int64) Findings {
+	var found Findings
+	if gap := s.MaxGap(); gap > MaxBackupGap {
+		found = append(found, Finding{Rule: "CNPG-3.1", Path: at, Value: written,
+			Message: fmt.Sprintf("leaves up to %s without a base backup, the contract allows 6 hours: recovery would replay all WAL of that time, and one damaged file costs the rest", schedule.Duration(gap)),
+			Fix:     fixSchedule})
+	}
+	if perDay := s.RunsPerDay(); maxPerDay > 0 && perDay > float64(maxPerDay)+0.5 {
+		found = append(found, Finding{Rule: "CNPG-3.1", Path: at, Value: written,
+			Message: fmt.Sprintf("makes %.0f full backups a day, the policy allows %d%s", perDay, maxPerDay, undeletable(perDay, lockDays)),
+			Fix:     fixSchedule})
+	}
+	return found
+}
+
+func undeletable(perDay float64, lockDays int64) string {
+	if lockDays <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(": under a lock of %d days %.0f of them would lie in the bucket, and nobody could delete one", lockDays, perDay*float64(lockDays))
+}
+
+// judgeLock judges the days of Object Lock (ZDL-01).
+func judgeLock(at string, days, retention, most int64, s schedule.Schedule) Findings {
+	least := lock.MinDays(retention, s.MaxGap())
+	switch {
+	case days < least:
+		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days),
+			Message: fmt.Sprintf("is too short: to recover to the first second of %d days, backups up to %d days old must still be locked", retention, least),
+			Fix:     fmt.Sprintf("write %d or more", least)}}
+	case most > 0 && days > most:
+		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days),
+			Message: fmt.Sprintf("is more than the platform allows (%d): nobody can undo a COMPLIANCE lock, and the bill runs until it ends", most),
+			Fix:     fmt.Sprintf("write %d or less", most)}}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
