@@ -19,12 +19,14 @@ const (
 	SuffixMetrics     = "-metrics"
 	SuffixQueries     = "-queries"
 	SuffixDashboard   = "-dashboard"
+	SuffixAlerts      = "-alerts"
+	SuffixPresence    = "-presence"
 )
 
 // reservedSuffixes end the names that this product or CloudNativePG derives from a claim's; nothing a developer names
 // by hand may end so, lest it take another claim's Secret or Service.
 var reservedSuffixes = []string{
-	SuffixConnection, SuffixObjectStore, SuffixCredentials, SuffixMetrics, SuffixQueries, SuffixDashboard,
+	SuffixConnection, SuffixObjectStore, SuffixCredentials, SuffixMetrics, SuffixQueries, SuffixDashboard, SuffixAlerts, SuffixPresence,
 	"-app", "-ca", "-server", "-replication", "-superuser", "-rw", "-ro", "-r",
 }
 

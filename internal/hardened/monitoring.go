@@ -1,33 +1,91 @@
 package hardened
 
 import (
+	"github.com/bizmatters/function-hardened-postgres/internal/alerts"
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
 
 const queriesKey = "queries.yaml"
 
-// monitoring makes silent failures loud (CNPG-5): metrics are scraped, and rules judge them.
+// prometheusAPI is the Prometheus operator's version of the kinds used here.
+const prometheusAPI = "monitoring.coreos.com/v1"
+
+// monitoring makes silent failures loud (CNPG-5): metrics are scraped, and rules judge them. The rules wait for the
+// Cluster, or they would report a database as vanished that was never there.
 func (b builder) monitoring() []Resource {
-	queries := b.object("v1", "ConfigMap", b.Claim.Name+claim.SuffixQueries)
-	queries["data"] = map[string]any{queriesKey: "{}\n"}
+	target := b.watched()
 	out := []Resource{
-		{Name: CustomQueries, Stage: Database, Object: b.wrap(CustomQueries, queries)},
+		{Name: CustomQueries, Stage: Database, Object: b.wrap(CustomQueries, b.customQueries(target))},
 	}
 	if b.Policy.Monitoring.PodMonitor != "operator" {
 		out = append(out, Resource{Name: PodMonitor, Stage: Database, Object: b.wrap(PodMonitor, b.podMonitor())})
 	}
-	return out
+	return append(out,
+		Resource{Name: PrometheusRule, Stage: Operation, Object: b.wrap(PrometheusRule, b.prometheusRule(claim.SuffixAlerts, alerts.Groups(target)))},
+		Resource{Name: ClaimPresence, Stage: Operation, Object: b.claimPresence(target)},
+	)
+}
+
+// watched is the database as the alerts see it.
+func (b builder) watched() alerts.Target {
+	m := b.Policy.Monitoring
+	method := alerts.MethodInTree
+	if plugin(b.Policy) {
+		method = alerts.MethodPlugin
+	}
+	return alerts.Target{
+		Namespace: b.Claim.Namespace, Cluster: b.Claim.Name,
+		ClaimNamespace: b.Claim.Namespace, ClaimName: b.Claim.Name,
+		Instances:                 int(b.Claim.Spec.Instances),
+		Method:                    method,
+		ServerName:                b.Place.ServerName,
+		MaxBackupGap:              b.Terms.Schedule.MaxGap(),
+		RetentionDays:             int(b.Terms.RetentionDays),
+		LockDays:                  int(b.Terms.LockDays),
+		HasWALVolume:              b.Claim.Spec.WALStorageGB > 0,
+		CredentialsExternalSecret: b.credentialsName(),
+		AllowRemoteWrite:          b.parameters()["synchronous_commit"] == "remote_write",
+		RunbookBase:               m.RunbookURL,
+		Severities:                m.Severities,
+		Labels:                    m.AlertLabels,
+		Annotations:               m.AlertAnnotations,
+	}
+}
+
+// customQueries are what only the database itself can tell (ZDL-15). CloudNativePG reads changes of a ConfigMap only
+// where it carries the reload label.
+func (b builder) customQueries(t alerts.Target) manifest.Object {
+	o := b.object("v1", "ConfigMap", b.Claim.Name+claim.SuffixQueries)
+	manifest.Map(o, "metadata", "labels")["cnpg.io/reload"] = ""
+	o["data"] = map[string]any{queriesKey: alerts.CustomQueries(t)}
+	return o
 }
 
 // podMonitor scrapes every instance (CNPG-5.1). Its name differs from the Cluster's, because the operator deletes a
 // PodMonitor of that name while its own is switched off.
 func (b builder) podMonitor() manifest.Object {
-	o := b.selectable(b.object("monitoring.coreos.com/v1", "PodMonitor", b.Claim.Name+claim.SuffixMetrics))
+	o := b.selectable(b.object(prometheusAPI, "PodMonitor", b.Claim.Name+claim.SuffixMetrics))
 	o["spec"] = map[string]any{
 		"selector":            map[string]any{"matchLabels": map[string]any{"cnpg.io/cluster": b.Claim.Name, "cnpg.io/podRole": "instance"}},
 		"podMetricsEndpoints": []any{map[string]any{"port": "metrics"}},
 	}
+	return o
+}
+
+// prometheusRule holds rule groups (CNPG-5.2).
+func (b builder) prometheusRule(suffix string, groups []any) manifest.Object {
+	o := b.selectable(b.object(prometheusAPI, "PrometheusRule", b.Claim.Name+suffix))
+	o["spec"] = map[string]any{"groups": groups}
+	return o
+}
+
+// claimPresence is the one object that has to go with the claim: it says that there is one, and PostgresOrphaned
+// notices its silence. So it is composed directly, owned by the composite resource and garbage-collected with it, and
+// it does not carry the label that forbids deletion.
+func (b builder) claimPresence(t alerts.Target) manifest.Object {
+	o := b.prometheusRule(claim.SuffixPresence, alerts.Presence(t))
+	delete(manifest.Map(o, "metadata", "labels"), LabelProtected)
 	return o
 }
 

@@ -32,6 +32,7 @@ const (
 	PodMonitor              = "pod-monitor"
 	CustomQueries           = "custom-queries"
 	PrometheusRule          = "prometheus-rule"
+	ClaimPresence           = "claim-presence"
 	Dashboard               = "dashboard"
 )
 
