@@ -115,7 +115,7 @@ func (b builder) scheduledBackup() manifest.Object {
 		"backupOwnerReference": "cluster",
 		"method":               "barmanObjectStore",
 	}
-	if plugin(b.Policy) {
+	if Plugin(b.Policy) {
 		spec["method"] = "plugin"
 		spec["pluginConfiguration"] = map[string]any{"name": PluginName}
 	}

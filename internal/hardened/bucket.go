@@ -18,6 +18,7 @@ func (b builder) bucket() []Resource {
 			b.s3("BucketObjectLockConfiguration", BucketObjectLock, nil),
 			b.s3("BucketServerSideEncryptionConfiguration", BucketEncryption, nil),
 			b.s3("BucketPublicAccessBlock", BucketPublicAccessBlock, nil),
+			b.s3("BucketLifecycleConfiguration", BucketLifecycle, nil),
 		}
 	}
 	encryption := map[string]any{"sseAlgorithm": "AES256"}

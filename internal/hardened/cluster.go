@@ -5,6 +5,7 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
 
@@ -50,7 +51,7 @@ func (b builder) cluster() manifest.Object {
 		"monitoring": map[string]any{
 			"enablePodMonitor": b.Policy.Monitoring.PodMonitor == "operator",
 			"customQueriesConfigMap": []any{
-				map[string]any{"name": b.Claim.Name + "-queries", "key": queriesKey},
+				map[string]any{"name": b.Claim.Name + claim.SuffixQueries, "key": queriesKey},
 			},
 		},
 	}
@@ -72,9 +73,18 @@ func (b builder) cluster() manifest.Object {
 	return o
 }
 
+// clusterObject wraps the Cluster. One that lives is only ever updated.
+func (b builder) clusterObject() manifest.Object {
+	o := b.wrap(Cluster, b.cluster(), readyFromManifest)
+	if b.Alive {
+		manifest.Map(o, "spec")["managementPolicies"] = keepAlive()
+	}
+	return o
+}
+
 // archive connects the Cluster to its archive: exactly one archiver, by explicit names (CNPG-2.1, ZDL-05).
 func (b builder) archive(spec map[string]any) {
-	if plugin(b.Policy) {
+	if Plugin(b.Policy) {
 		spec["plugins"] = []any{map[string]any{
 			"name": PluginName, "enabled": true, "isWALArchiver": true,
 			"parameters": map[string]any{"barmanObjectName": b.objectStoreName(), "serverName": b.Place.ServerName},

@@ -15,6 +15,9 @@ func keep() []any { return []any{"Observe", "Create", "Update", "LateInitialize"
 // observe leaves the external resource entirely alone.
 func observe() []any { return []any{"Observe"} }
 
+// keepAlive neither makes nor deletes: for what must not come back empty once it has lived.
+func keepAlive() []any { return []any{"Observe", "Update"} }
+
 // readiness of a wrapping Object. Without one it is ready as soon as the manifest is applied.
 type readiness map[string]any
 

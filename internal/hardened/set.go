@@ -70,6 +70,9 @@ type Request struct {
 	Place Place
 	// Bootstrap is the Cluster's bootstrap and what it refers to.
 	Bootstrap Bootstrap
+	// Alive says that the Cluster exists. It is then never created again: deleted by hand it would come back empty, over
+	// a full archive, and archive nothing.
+	Alive bool
 }
 
 // Place is where the database archives. A living Cluster keeps the place it has (ZDL-08).
@@ -102,11 +105,11 @@ func Set(r Request) []Resource {
 	set := make([]Resource, 0, 24)
 	set = append(set, b.bucket()...)
 	set = append(set, Resource{Name: Credentials, Stage: Protection, Object: b.wrap(Credentials, b.credentials())})
-	if plugin(r.Policy) {
+	if Plugin(r.Policy) {
 		set = append(set, Resource{Name: ObjectStore, Stage: Archive, Object: b.wrap(ObjectStore, b.objectStore())})
 	}
 	set = append(set, r.Bootstrap.Resources...)
-	set = append(set, Resource{Name: Cluster, Stage: Database, Object: b.wrap(Cluster, b.cluster(), readyFromManifest)})
+	set = append(set, Resource{Name: Cluster, Stage: Database, Object: b.clusterObject()})
 	set = append(set, b.connection()...)
 	set = append(set, b.monitoring()...)
 	return append(set, Resource{Name: ScheduledBackup, Stage: Operation, Object: b.wrap(ScheduledBackup, b.scheduledBackup())})
@@ -117,7 +120,8 @@ type builder struct{ Request }
 // Managed says whether the claim's bucket is made here rather than adopted.
 func Managed(p *v1beta1.Policy) bool { return p.Bucket.Mode != "existing" }
 
-func plugin(p *v1beta1.Policy) bool { return p.Backup.Method != "inTree" }
+// Plugin says whether the barman-cloud plugin archives rather than CloudNativePG itself.
+func Plugin(p *v1beta1.Policy) bool { return p.Backup.Method != "inTree" }
 
 // Labels every object of the set carries: whose it is, so that a claim committed again recognises its own (ZDL-07), and
 // that it must not be deleted by hand (CNPG-4.1).
