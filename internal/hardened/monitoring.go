@@ -31,7 +31,7 @@ func (b builder) monitoring() []Resource {
 func (b builder) watched() alerts.Target {
 	m := b.Policy.Monitoring
 	method := alerts.MethodInTree
-	if plugin(b.Policy) {
+	if Plugin(b.Policy) {
 		method = alerts.MethodPlugin
 	}
 	return alerts.Target{
