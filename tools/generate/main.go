@@ -84,7 +84,8 @@ func claimXRD(crd map[string]any) map[string]any {
 			"names":                 map[string]any{"kind": "XPostgresInstance", "plural": "xpostgresinstances"},
 			"claimNames":            map[string]any{"kind": "PostgresInstance", "plural": "postgresinstances", "shortNames": []any{"pgi"}},
 			"defaultCompositionRef": map[string]any{"name": "postgresql-basic"},
-			"versions":              versions(crd),
+			// The composite resource is named after the claim, with six characters more.
+			"versions": versions(crd, maxName+6),
 		},
 	}
 }
@@ -100,14 +101,17 @@ func namespacedXRD(crd map[string]any) map[string]any {
 			"group":                 "database.bizmatters.io",
 			"names":                 map[string]any{"kind": "PostgresInstance", "plural": "postgresinstances", "shortNames": []any{"pgi"}},
 			"defaultCompositionRef": map[string]any{"name": "postgresql-basic"},
-			"versions":              versions(crd),
+			"versions":              versions(crd, maxName),
 		},
 	}
 }
 
-func versions(crd map[string]any) []any {
+// maxName is CloudNativePG's limit on the name of a Cluster.
+const maxName = 50
+
+func versions(crd map[string]any, maxName int) []any {
 	full := schema(crd)
-	// Crossplane takes spec and status, and of metadata only the length of the name: 50 is CloudNativePG's limit.
+	// Crossplane takes the root's rules, spec and status, and of metadata only the length of the name.
 	return []any{map[string]any{
 		"name":                     "v1alpha1",
 		"served":                   true,
@@ -116,9 +120,11 @@ func versions(crd map[string]any) []any {
 		"schema": map[string]any{"openAPIV3Schema": map[string]any{
 			"type":        "object",
 			"description": full["description"],
+			// Of the rules, the ones on the root see spec and status together.
+			"x-kubernetes-validations": full["x-kubernetes-validations"],
 			"properties": map[string]any{
 				"metadata": map[string]any{"type": "object", "properties": map[string]any{
-					"name": map[string]any{"type": "string", "maxLength": 50},
+					"name": map[string]any{"type": "string", "maxLength": maxName},
 				}},
 				"spec":   at(full, "properties", "spec"),
 				"status": at(full, "properties", "status"),
