@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
@@ -37,7 +38,19 @@ type Claim struct {
 	Namespace, Name string
 	Scope           Scope
 	Spec            v1alpha1.Spec
+	// Annotations are the claim's annotations of our own domain: what a person confirms once, at the right moment, and
+	// what therefore has no place in a spec that is read for ever.
+	Annotations map[string]string
 }
+
+// Annotations by which a person confirms what no machine can see. Their value is the name of the source they speak of,
+// so that a copied file confirms nothing.
+const (
+	// AnnotationWritesStopped: nothing writes to the source any more.
+	AnnotationWritesStopped = v1alpha1.Group + "/writes-stopped"
+	// AnnotationReplicaIdentities: every table of the source that is updated or deleted from has a replica identity.
+	AnnotationReplicaIdentities = v1alpha1.Group + "/replica-identities-checked"
+)
 
 // machinery are the fields Crossplane itself keeps in spec; they are not the developer's.
 var machinery = map[string]bool{
@@ -76,6 +89,7 @@ func Decode(o manifest.Object) (*Claim, contract.Findings) {
 		bad("kind", o.Kind(), "is not a database claim", "write kind: "+v1alpha1.Kind)
 	}
 	found = append(found, judgeName(c.Name)...)
+	c.Annotations = ours(o)
 
 	spec, _ := o.Lookup("spec")
 	asked := map[string]any{}
@@ -131,12 +145,27 @@ func AsComposite(o manifest.Object, scope Scope) manifest.Object {
 	spec["claimRef"] = map[string]any{
 		"apiVersion": o.APIVersion(), "kind": v1alpha1.Kind, "namespace": o.Namespace(), "name": o.Name(),
 	}
+	metadata := map[string]any{"name": o.Name()}
+	if annotations, ok := o.Lookup("metadata", "annotations"); ok {
+		metadata["annotations"] = annotations // Crossplane carries them over too.
+	}
 	return manifest.Object{
 		"apiVersion": o.APIVersion(),
 		"kind":       v1alpha1.KindComposite,
-		"metadata":   map[string]any{"name": o.Name()},
+		"metadata":   metadata,
 		"spec":       map[string]any(spec),
 	}
+}
+
+// ours are the annotations of our own domain.
+func ours(o manifest.Object) map[string]string {
+	out := map[string]string{}
+	for name, value := range manifest.Map(o, "metadata", "annotations") {
+		if s, ok := value.(string); ok && strings.HasPrefix(name, v1alpha1.Group+"/") {
+			out[name] = s
+		}
+	}
+	return out
 }
 
 func (c *Claim) setDefaults() {
@@ -145,8 +174,11 @@ func (c *Claim) setDefaults() {
 	set(&s.Version, "16")
 	set(&s.StorageGB, 20)
 	set(&s.Instances, 3)
-	set(&s.Database, c.Name)
-	set(&s.Owner, s.Database)
+	// A database that is made from another keeps the source's names unless it is told otherwise: "" is the source's.
+	if s.Bootstrap == nil {
+		set(&s.Database, c.Name)
+		set(&s.Owner, s.Database)
+	}
 	if s.Connection == nil {
 		s.Connection = &v1alpha1.Connection{}
 	}

@@ -21,12 +21,17 @@ const (
 	SuffixDashboard   = "-dashboard"
 	SuffixAlerts      = "-alerts"
 	SuffixPresence    = "-presence"
+	// Of a recovered or upgraded database: its own description of, and its own keys to, the source.
+	SuffixSource     = "-source"
+	SuffixSourceKeys = "-source-keys" //nolint:gosec // The name of a Secret, not its content.
+	SuffixPublisher  = "-publisher"
 )
 
 // reservedSuffixes end the names that this product or CloudNativePG derives from a claim's; nothing a developer names
 // by hand may end so, lest it take another claim's Secret or Service.
 var reservedSuffixes = []string{
 	SuffixConnection, SuffixObjectStore, SuffixCredentials, SuffixMetrics, SuffixQueries, SuffixDashboard, SuffixAlerts, SuffixPresence,
+	SuffixSource, SuffixSourceKeys, SuffixPublisher,
 	"-app", "-ca", "-server", "-replication", "-superuser", "-rw", "-ro", "-r",
 }
 

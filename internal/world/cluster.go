@@ -39,7 +39,12 @@ type Cluster struct {
 	ArchivingMessage, LastBackupMessage string
 	// RecoverableSince is the in-tree method's; the plugin reports it on the ObjectStore.
 	RecoverableSince, LastBackupTime string
-	AltDNSNames                      []string
+	// AltDNSNames are the further names the server's certificate is asked to carry; Certified are all it does carry.
+	AltDNSNames, Certified []string
+
+	// Bootstrap and ExternalClusters are what the database was made from, word for word.
+	Bootstrap        map[string]any
+	ExternalClusters []any
 }
 
 // ClusterOf reads a Cluster.
@@ -72,6 +77,7 @@ func ClusterOf(t manifest.Tree) Cluster {
 		c.Parameters[name] = manifest.String(t, "spec", "postgresql", "parameters", name)
 	}
 	c.Tablespaces = len(t.Items("spec", "tablespaces"))
+	c.origin(t)
 	c.archive(t)
 	for _, cond := range conditions(t, "status", "conditions") {
 		switch cond.kind {
@@ -115,14 +121,21 @@ type Window struct {
 
 // Archive is the plugin's ObjectStore with the windows of all incarnations in it.
 type Archive struct {
-	Exists      bool
-	Destination string
-	Windows     map[string]Window
+	Exists bool
+	// Destination is "s3://bucket/path"; Configuration the whole description of the store.
+	Destination   string
+	Configuration map[string]any
+	Windows       map[string]Window
 }
 
 // ArchiveOf reads an ObjectStore.
 func ArchiveOf(t manifest.Tree) Archive {
-	a := Archive{Exists: true, Destination: manifest.String(t, "spec", "configuration", "destinationPath"), Windows: map[string]Window{}}
+	a := Archive{
+		Exists:        true,
+		Destination:   manifest.String(t, "spec", "configuration", "destinationPath"),
+		Configuration: manifest.CopyMap(t, "spec", "configuration"),
+		Windows:       map[string]Window{},
+	}
 	for _, server := range t.Keys("status", "serverRecoveryWindow") {
 		at := []string{"status", "serverRecoveryWindow", server}
 		a.Windows[server] = Window{
