@@ -222,13 +222,22 @@ type Monitoring struct {
 	// AlertLabels and AlertAnnotations are added to every alert, for routing.
 	AlertLabels      map[string]string `json:"alertLabels,omitempty"`
 	AlertAnnotations map[string]string `json:"alertAnnotations,omitempty"`
-	// Severities overrides the severity of single alerts by name.
+	// Severities overrides the severity of single alerts by name: {"PostgresReplicationLag": "info"}.
 	Severities map[string]string `json:"severities,omitempty"`
 	// RunbookURL is the base of the runbook links. Default: this project's docs/runbooks.
 	// +kubebuilder:validation:MaxLength=512
 	RunbookURL string `json:"runbookURL,omitempty"`
-	// Dashboard ships a Grafana dashboard as a ConfigMap with these labels; none without labels.
+	// DashboardLabels ship a Grafana dashboard as a ConfigMap with these labels, by which Grafana's sidecar finds it:
+	// {"grafana_dashboard": "1"}. No dashboard without labels.
 	DashboardLabels map[string]string `json:"dashboardLabels,omitempty"`
+	// OperatorDeployment and PluginDeployment are the names of CloudNativePG's and the barman-cloud plugin's
+	// Deployments, whose health is watched. Default: those of the release manifests and of the Helm charts.
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	OperatorDeployment string `json:"operatorDeployment,omitempty"`
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	PluginDeployment string `json:"pluginDeployment,omitempty"`
 }
 
 // Connection says what the connection Secret looks like.

@@ -44,8 +44,8 @@ type Target struct {
 	// remote_write (CNPG-1.2), so that a role that sets it raises no alert.
 	AllowRemoteWrite bool
 
-	// Deployment names as regular expressions; empty means those of the
-	// upstream release manifests and Helm charts.
+	// Exact names of the Deployments; empty means those of the upstream
+	// release manifests and Helm charts.
 	OperatorDeployment, PluginDeployment string
 
 	RunbookBase         string            // a link is RunbookBase + "/" + alert name + ".md"
@@ -169,10 +169,10 @@ func (a Alert) rule(t Target, r *strings.Replacer) map[string]any {
 	}
 }
 
-// expand fills in the placeholders twice, because some stand for expressions
-// that have placeholders themselves.
+// expand fills in the placeholders three times, because some stand for
+// expressions that have placeholders themselves.
 func expand(r *strings.Replacer, expr string) string {
-	return strings.TrimSpace(r.Replace(r.Replace(expr)))
+	return strings.TrimSpace(r.Replace(r.Replace(r.Replace(expr))))
 }
 
 func stringsOf(m map[string]string) map[string]any {
@@ -204,6 +204,11 @@ func (t Target) replacer() *strings.Replacer {
 		weak = "commit_not_on_standby|damaged_pages"
 	}
 
+	pluginRedundant := `or label_replace(sum(kube_deployment_spec_replicas{@plugin}) < 2, "controller", "backup plugin", "", "")`
+	if t.Method == MethodInTree {
+		pluginRedundant = ""
+	}
+
 	// WAL that has no volume of its own fills the data volume.
 	dataWarning, dataCritical := "0.20", "0.10"
 	if t.HasWALVolume {
@@ -222,8 +227,9 @@ func (t Target) replacer() *strings.Replacer {
 		"@walvolumes", ns+",persistentvolumeclaim=~"+strconv.Quote(instance+"-wal"),
 		"@externalsecret", "name="+strconv.Quote(t.CredentialsExternalSecret),
 		"@namespace", strconv.Quote(t.Namespace),
-		"@operator", "deployment=~"+strconv.Quote(or(t.OperatorDeployment, operatorDeployment)),
-		"@plugin", "deployment=~"+strconv.Quote(or(t.PluginDeployment, pluginDeployment)),
+		"@operator", deployment(t.OperatorDeployment, operatorDeployments),
+		"@pluginredundant", pluginRedundant,
+		"@plugin", deployment(t.PluginDeployment, pluginDeployments),
 
 		// Backup gauges of the method in use. One expression over both
 		// families would hide that the right one has vanished.
@@ -232,7 +238,8 @@ func (t Target) replacer() *strings.Replacer {
 		"@lastfailed", lastFailed,
 
 		// Joins.
-		"@onprimary", "and on (namespace, pod) (max by (namespace, pod) (cnpg_pg_replication_in_recovery{@pods}) == 0)",
+		"@onprimary", "and on (namespace, pod) @primary",
+		"@primary", "(max by (namespace, pod) (cnpg_pg_replication_in_recovery{@pods}) == 0)",
 
 		// Numbers.
 		"@instances", strconv.Itoa(t.Instances),
@@ -250,7 +257,7 @@ func (t Target) replacer() *strings.Replacer {
 		"{server}", t.ServerName,
 		"{days}", strconv.Itoa(t.RetentionDays),
 		"{instances}", strconv.Itoa(t.Instances),
-		"{gap}", gap.String(),
+		"{gap}", short(gap),
 	)
 }
 
@@ -259,9 +266,17 @@ const backupSlack = 2 * time.Hour
 
 // Deployment names of the release manifests and of the Helm charts.
 const (
-	operatorDeployment = "cnpg-controller-manager|(.+-)?cloudnative-pg"
-	pluginDeployment   = "barman-cloud|(.+-)?plugin-barman-cloud"
+	operatorDeployments = "cnpg-controller-manager|(.+-)?cloudnative-pg"
+	pluginDeployments   = "barman-cloud|(.+-)?plugin-barman-cloud"
 )
+
+// deployment selects one Deployment by name, or whichever has a usual name.
+func deployment(name, usual string) string {
+	if name != "" {
+		return "deployment=" + strconv.Quote(name)
+	}
+	return "deployment=~" + strconv.Quote(usual)
+}
 
 // dataVolumes matches the claims of data directories and tablespaces. The
 // tablespaces are spelled out: "db-1-tbs-.+" would also match the volume of an
@@ -289,9 +304,14 @@ func volumeSuffix(tablespace string) string {
 
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
-func or(s, fallback string) string {
-	if s != "" {
-		return s
+// short is a duration without the units that are zero: "6h", not "6h0m0s".
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
 	}
-	return fallback
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }

@@ -37,6 +37,10 @@ time() - (max by (namespace) (@lastgood{@pods}) > 0)`},
 	{Name: "cnpg_recovery_window_seconds", Group: "recovery", Expr: `
 time() - (max by (namespace) (@firstpoint{@pods}) > 0)`},
 
+	// How far back it has to go, so that a shrunk window is told from one that
+	// retention has just been raised for.
+	{Name: "cnpg_recovery_window_promised_seconds", Group: "recovery", Expr: `vector(@retention)`},
+
 	// Until when the newest base backup cannot be deleted by anybody
 	// (CNPG-4.3), computed from the lock that was asked for. The bucket, not
 	// this number, is the proof.
@@ -74,6 +78,7 @@ var families = []family{
 	{Name: "fencing", Selector: `cnpg_collector_fencing_on{@pods}`},
 	{Name: "durability_overrides", Selector: `cnpg_hardened_overrides_count{@pods}`},
 	{Name: "durability_functions", Selector: `cnpg_hardened_functions_count{@pods}`},
+	{Name: "hidden_databases", Selector: `cnpg_hardened_databases_hidden{@pods}`},
 	{Name: "unlogged_relations", Selector: `cnpg_hardened_unlogged_relations{@pods}`},
 	{Name: "slots", Selector: `cnpg_hardened_slots_count{@pods}`},
 	{Name: "checksums", Selector: `cnpg_hardened_checksums_failures{@pods}`},
@@ -81,7 +86,7 @@ var families = []family{
 }
 
 // absent is one series per vanished family. It says nothing while every metric
-// is gone: PostgresMetricsAbsent does, once instead of seventeen times.
+// is gone: PostgresMetricsAbsent does, once instead of many times.
 func absent(critical bool) string {
 	expr := ""
 	for _, f := range families {

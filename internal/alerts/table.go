@@ -8,10 +8,12 @@ var table = []Alert{
 		Name: "PostgresArchivingStalled", Group: "recovery", Rule: "CNPG-2.1", Severity: "critical",
 		// The spec's five minutes, plus two so that the first segment after
 		// an idle hour has time to be uploaded.
-		For:         "2m",
-		Expr:        `cnpg_wal_archiving_last_success_seconds{@recorded} > 300`,
+		// The primary's name joins in for whoever looks at the pod first.
+		For: "2m",
+		Expr: `
+@primary + on (namespace) group_left () (cnpg_wal_archiving_last_success_seconds{@recorded} > 300)`,
 		Summary:     "{cluster}: WAL is not reaching the object store",
-		Description: `WAL of {cluster} (claim {claim}) has been waiting for {{ $value | humanizeDuration }} without one segment archived. Point-in-time recovery ends there, and the WAL volume fills until writes stop.`,
+		Description: `{{ $labels.pod }} (claim {claim}) has WAL waiting and has not archived a segment for {{ $value | humanizeDuration }}. Point-in-time recovery ends there, and the volume fills until writes stop.`,
 	},
 	{
 		Name: "PostgresArchivingFailing", Group: "recovery", Rule: "CNPG-2.1", Severity: "warning", For: "3m",
@@ -21,6 +23,17 @@ max by (namespace, pod) (cnpg_pg_stat_archiver_last_failed_time{@pods})
 @onprimary`,
 		Summary:     "{cluster}: archiving WAL fails",
 		Description: `The last attempt of {{ $labels.pod }} to archive WAL failed and none has succeeded since (claim {claim}). PostgresArchivingStalled follows if it stays so.`,
+	},
+	{
+		Name: "PostgresArchiveBacklog", Group: "recovery", Rule: "CNPG-2.1", Severity: "warning",
+		// 1 GiB. An archiver that is merely too slow makes progress and fails
+		// nothing, so that neither alert above sees it.
+		For: "30m",
+		Expr: `
+max by (namespace, pod) (cnpg_collector_pg_wal_archive_status{@pods,value="ready"}) > 64
+@onprimary`,
+		Summary:     "{cluster}: archiving does not keep up",
+		Description: `{{ $value }} WAL segments wait on {{ $labels.pod }} (claim {claim}). What waits cannot be recovered from the object store, and fills the volume.`,
 	},
 	{
 		Name: "PostgresBackupFailed", Group: "recovery", Rule: "CNPG-3.1", Severity: "warning", For: "1m",
@@ -46,10 +59,11 @@ max by (namespace, pod) (cnpg_pg_stat_archiver_last_failed_time{@pods})
 		Name: "PostgresRecoveryWindowShrunk", Group: "recovery", Rule: "CNPG-3.2", Severity: "critical", For: "30m",
 		// Retention always keeps the newest backup that is older than the
 		// window, so a window below it may grow and never shrinks. An hour of
-		// tolerance for clocks; a week of memory.
+		// tolerance for clocks; a week of memory, of the promise as well: a
+		// retention that was raised yesterday has pruned by the old one.
 		Expr: `
 (
-  cnpg_recovery_window_seconds{@recorded} < @retention
+  cnpg_recovery_window_seconds{@recorded} < min_over_time(cnpg_recovery_window_promised_seconds{@recorded}[7d])
   and cnpg_recovery_window_seconds{@recorded} < max_over_time(cnpg_recovery_window_seconds{@recorded}[7d]) - 3600
 )
 or
@@ -104,9 +118,14 @@ or
 	},
 	{
 		Name: "PostgresMetricsFailing", Group: "availability", Rule: "CNPG-5.1", Severity: "warning", For: "15m",
-		Expr:        `max by (namespace, pod) ({__name__=~"cnpg_last_error|cnpg_collector_last_collection_error",@pods}) == 1`,
-		Summary:     "{cluster}: the metrics exporter reports errors",
-		Description: `{{ $labels.pod }} (claim {claim}) cannot collect some of its metrics; what it shows may be stale.`,
+		// The exporter answers when PostgreSQL does not, with what it knew
+		// last: an error, no connection, or queries that have stopped.
+		Expr: `
+max by (namespace, pod) ({__name__=~"cnpg_last_error|cnpg_collector_last_collection_error",@pods}) == 1
+or max by (namespace, pod) (cnpg_collector_up{@pods}) == 0
+or time() - max by (namespace, pod) (cnpg_last_update_timestamp{@pods}) > 300`,
+		Summary:     "{cluster}: metrics of {{ $labels.pod }} cannot be trusted",
+		Description: `The exporter of {{ $labels.pod }} (claim {claim}) reports errors, cannot reach PostgreSQL or repeats old values: other alerts on this instance may be blind.`,
 	},
 
 	// ---- availability: is the next failure survived? ----
@@ -195,6 +214,12 @@ sum by (namespace, weakness) (
 		Description: `{{ $value }} unlogged tables or sequences in database {{ $labels.datname }} of {cluster} (claim {claim}) are not in WAL: a failover or a restore empties them.`,
 	},
 	{
+		Name: "PostgresDatabaseNotInspected", Group: "inside", Rule: "ZDL-15", Severity: "warning", For: "15m",
+		Expr:        `max by (namespace) (cnpg_hardened_databases_hidden{@pods} @onprimary) > 0`,
+		Summary:     "{cluster}: databases are hidden from the checks",
+		Description: `{{ $value }} databases of {cluster} (claim {claim}) cannot be entered by the metrics exporter: unlogged tables and weakened functions in them go unseen.`,
+	},
+	{
 		Name: "PostgresSlotHoldsWAL", Group: "inside", Rule: "CNPG-2.1", Severity: "warning", For: "30m",
 		// 64 segments: more than a restarting consumer leaves behind.
 		Expr:        `max by (namespace, pod) (cnpg_hardened_slots_retained_bytes{@pods,state="inactive"} @onprimary) > 1073741824`,
@@ -227,6 +252,17 @@ sum by (namespace, weakness) (
 		Summary:     "barman-cloud plugin is down: {cluster} is not reconciled",
 		Description: `No replica of the barman-cloud plugin is available, or kube-state-metrics does not report it. The operator stops before it elects a primary for {cluster} (claim {claim}), and no base backup starts.`,
 		Only:        func(t Target) bool { return t.Method != MethodInTree },
+	},
+	{
+		Name: "PostgresControllersNotRedundant", Group: "platform", Rule: "CNPG-1.4", Severity: "warning",
+		// What was asked for, not what runs: of the plugin's replicas only the
+		// leader ever becomes available.
+		For: "1h",
+		Expr: `
+label_replace(sum(kube_deployment_spec_replicas{@operator}) < 2, "controller", "operator", "", "")
+@pluginredundant`,
+		Summary:     "{cluster}: the {{ $labels.controller }} has a single replica",
+		Description: `A node that takes the primary of {cluster} (claim {claim}) and the only replica of the {{ $labels.controller }} with it stops writes for six minutes and more instead of one and a half.`,
 	},
 	{
 		Name: "PostgresOrphaned", Group: "platform", Rule: "CNPG-4.1", Severity: "warning", For: "1h",

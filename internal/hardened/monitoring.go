@@ -46,6 +46,8 @@ func (b builder) watched() alerts.Target {
 		HasWALVolume:              b.Claim.Spec.WALStorageGB > 0,
 		CredentialsExternalSecret: b.credentialsName(),
 		AllowRemoteWrite:          b.parameters()["synchronous_commit"] == "remote_write",
+		OperatorDeployment:        m.OperatorDeployment,
+		PluginDeployment:          m.PluginDeployment,
 		RunbookBase:               m.RunbookURL,
 		Severities:                m.Severities,
 		Labels:                    m.AlertLabels,
