@@ -5,7 +5,10 @@ go 1.26.0
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/robfig/cron v1.2.0
+	go.yaml.in/yaml/v3 v3.0.5
+	golang.org/x/tools v0.47.0
 	k8s.io/apimachinery v0.36.2
+	sigs.k8s.io/yaml v1.6.0
 )
 
 require (

@@ -1,0 +1,157 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Stdin is the argument that stands for standard input, StdinName the file name its documents carry.
+const (
+	Stdin     = "-"
+	StdinName = "stdin"
+)
+
+// extensions of the files that are read from directories. A file named by itself may be called anything.
+var extensions = []string{".yaml", ".yml", ".json"}
+
+// Open reads every document the arguments name: files, directories with everything below them, patterns (* and ? within
+// a name, ** for any number of directories) and "-" for stdin. Files come in the order of the arguments and sorted
+// within a directory, each once. exclude are patterns of files and directories below the arguments to leave out.
+//
+// What cannot be read is part of the error and does not hide the rest.
+func Open(args []string, stdin io.Reader, exclude ...string) ([]Document, error) {
+	var docs []Document
+	var problems []error
+	seen := map[string]bool{}
+	for _, arg := range args {
+		if arg == Stdin {
+			read, err := Read(StdinName, stdin)
+			docs, problems = append(docs, read...), append(problems, err)
+			continue
+		}
+		files, err := expand(arg, exclude)
+		problems = append(problems, err)
+		for _, file := range files {
+			if seen[file] {
+				continue
+			}
+			seen[file] = true
+			read, err := readFile(file)
+			docs, problems = append(docs, read...), append(problems, err)
+		}
+	}
+	return docs, errors.Join(problems...)
+}
+
+func readFile(name string) ([]Document, error) {
+	f, err := os.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	defer f.Close() //nolint:errcheck // Nothing was written.
+	return Read(name, f)
+}
+
+// expand returns the files one argument stands for, with forward slashes.
+func expand(arg string, exclude []string) ([]string, error) {
+	clean := path.Clean(filepath.ToSlash(arg))
+	info, err := os.Stat(arg)
+	switch {
+	case err == nil && info.IsDir():
+		return walk(clean, func(name string) bool { return slices.Contains(extensions, path.Ext(name)) }, exclude)
+	case err == nil:
+		return []string{clean}, nil
+	case !strings.ContainsAny(arg, "*?["):
+		return nil, unreadable(clean, err)
+	}
+	files, err := walk(fixedPart(clean), func(name string) bool { return match(clean, name) }, exclude)
+	if err == nil && len(files) == 0 {
+		err = &Error{File: clean, Message: "matches no file"}
+	}
+	return files, err
+}
+
+// walk returns the files below a directory that are wanted, in lexical order. Git's own directory holds no manifests.
+func walk(dir string, wanted func(name string) bool, exclude []string) ([]string, error) {
+	var files []string
+	var problems []error
+	err := filepath.WalkDir(filepath.FromSlash(dir), func(name string, entry fs.DirEntry, err error) error {
+		name = filepath.ToSlash(name)
+		switch {
+		case err != nil:
+			problems = append(problems, unreadable(name, err))
+		case entry.IsDir() && (entry.Name() == ".git" || name != dir && excluded(exclude, dir, name)):
+			return filepath.SkipDir
+		case entry.IsDir() || !wanted(name) || excluded(exclude, dir, name):
+		case entry.Type()&fs.ModeSymlink != 0 && !isFile(name): // A link to a directory, or to nothing.
+		default:
+			files = append(files, name)
+		}
+		return nil
+	})
+	return files, errors.Join(append(problems, err)...)
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(filepath.FromSlash(name))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// excluded matches a name as a whole, and below the directory it was found in.
+func excluded(patterns []string, dir, name string) bool {
+	below := strings.TrimPrefix(strings.TrimPrefix(name, dir), "/")
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		pattern = path.Clean(filepath.ToSlash(pattern))
+		return match(pattern, name) || match(pattern, below)
+	})
+}
+
+// fixedPart is the directory a pattern can be searched below.
+func fixedPart(pattern string) string {
+	dir := pattern
+	for strings.ContainsAny(dir, "*?[") {
+		dir = path.Dir(dir)
+	}
+	return dir
+}
+
+// match says whether a name fits a pattern, part by part; ** fits any number of directories.
+func match(pattern, name string) bool {
+	return matchParts(strings.Split(pattern, "/"), strings.Split(name, "/"))
+}
+
+func matchParts(pattern, name []string) bool {
+	for len(pattern) > 0 {
+		if pattern[0] == "**" {
+			for i := range len(name) + 1 {
+				if matchParts(pattern[1:], name[i:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(name) == 0 {
+			return false
+		}
+		if ok, err := path.Match(pattern[0], name[0]); err != nil || !ok {
+			return false
+		}
+		pattern, name = pattern[1:], name[1:]
+	}
+	return len(name) == 0
+}
+
+func unreadable(name string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return &Error{File: name, Message: fmt.Sprintf("cannot be read: %v", err)}
+}
