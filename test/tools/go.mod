@@ -1,0 +1,3 @@
+module github.com/bizmatters/function-hardened-postgres/test/tools
+
+go 1.26.0
