@@ -49,12 +49,12 @@ func postgresBool(value string) (on, ok bool) {
 	return false, false
 }
 
-// retentionDays reads barman's retention: "30d", "5w", "2m". A month counts 30 days there.
+// retentionDays reads barman's retention: "30d", "5w", "2m". A month counts 31 days there.
 func retentionDays(policy string) (int64, bool) {
 	if len(policy) < 2 {
 		return 0, false
 	}
-	unit := map[byte]int64{'d': 1, 'w': 7, 'm': 30}[policy[len(policy)-1]]
+	unit := map[byte]int64{'d': 1, 'w': 7, 'm': 31}[policy[len(policy)-1]]
 	n, err := strconv.ParseInt(policy[:len(policy)-1], 10, 32)
 	if err != nil || n < 1 || unit == 0 {
 		return 0, false
@@ -63,3 +63,12 @@ func retentionDays(policy string) (int64, bool) {
 }
 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+func plural(n int64, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return strconv.FormatInt(n, 10) + " " + unit + "s"
+}
+
+func plainDays(n int64) string { return strconv.FormatInt(n, 10) + "d" }

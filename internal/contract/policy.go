@@ -111,20 +111,31 @@ func judgeEndpoint(at, endpoint string) Findings {
 func judgeEnvironment(at string, env map[string]string) Findings {
 	var found Findings
 	for _, name := range sortedKeys(env) {
-		value := env[name]
-		switch strings.ToUpper(name) {
-		case "AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION":
-			if strings.EqualFold(value, "when_required") {
-				found = append(found, Finding{Rule: "CNPG-4.3", Path: at + "." + name, Value: value,
-					Message: "uploads go without checksums: AWS refuses them on a locked bucket and archiving stops, elsewhere damage goes unnoticed",
-					Fix:     "remove it; update the object store if it cannot take checksums"})
-			}
-		case "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "PGPASSWORD":
-			found = append(found, Finding{Rule: "ZDL-12", Path: at + "." + name, Message: "is a credential in plain sight",
-				Fix: "remove it and rotate it; keys come through External Secrets"})
+		for _, f := range judgeVariable(name, env[name]) {
+			f.Path = at + "." + name
+			found = append(found, f)
 		}
 	}
 	return found
+}
+
+// judgeVariable judges one environment variable of whatever talks to the bucket.
+func judgeVariable(name, value string) Findings {
+	upper := strings.ToUpper(name)
+	switch {
+	case upper == "AWS_REQUEST_CHECKSUM_CALCULATION" || upper == "AWS_RESPONSE_CHECKSUM_VALIDATION":
+		if strings.EqualFold(strings.TrimSpace(value), "when_required") {
+			return Findings{{Rule: "CNPG-4.3", Value: value,
+				Message: "uploads go without checksums: AWS refuses them on a locked bucket and archiving stops, elsewhere damage goes unnoticed",
+				Fix:     "remove it; update the object store if it cannot take checksums"}}
+		}
+	case strings.HasPrefix(upper, "AWS_ENDPOINT_URL"):
+		return Findings{{Rule: "CNPG-2.2", Message: "sends the archive to another store than the one that is locked",
+			Fix: "remove it; the endpoint is endpointURL's"}}
+	case secretName(name) && value != "":
+		return Findings{{Rule: "ZDL-12", Message: "is a credential in plain sight", Fix: "remove it and rotate it; keys come through External Secrets"}}
+	}
+	return nil
 }
 
 func judgeImages(p *v1beta1.Policy) Findings {
@@ -181,18 +192,7 @@ const fixSchedule = `write "0 0 */6 * * *" (every six hours) or a denser schedul
 
 // judgeSchedule judges a schedule that fires (CNPG-3.1).
 func judgeSchedule(at, written string, s schedule.Schedule, maxPerDay, lockDays int64) Findings {
-	var found Findings
-	if gap := s.MaxGap(); gap > MaxBackupGap {
-		found = append(found, Finding{Rule: "CNPG-3.1", Path: at, Value: written,
-			Message: fmt.Sprintf("leaves up to %s without a base backup, the contract allows 6 hours: recovery would replay all WAL of that time, and one damaged file costs the rest", schedule.Duration(gap)),
-			Fix:     fixSchedule})
-	}
-	if perDay := s.RunsPerDay(); maxPerDay > 0 && perDay > float64(maxPerDay)+0.5 {
-		found = append(found, Finding{Rule: "CNPG-3.1", Path: at, Value: written,
-			Message: fmt.Sprintf("makes %.0f full backups a day, the policy allows %d%s", perDay, maxPerDay, undeletable(perDay, lockDays)),
-			Fix:     fixSchedule})
-	}
-	return found
+	return append(judgeGap(at, written, s), judgeRate(at, written, s, maxPerDay, lockDays)...)
 }
 
 func undeletable(perDay float64, lockDays int64) string {
@@ -207,15 +207,19 @@ func judgeLock(at string, days, retention, most int64, s schedule.Schedule) Find
 	least := lock.MinDays(retention, s.MaxGap())
 	switch {
 	case days < least:
-		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days),
-			Message: fmt.Sprintf("is too short: to recover to the first second of %d days, backups up to %d days old must still be locked", retention, least),
-			Fix:     fmt.Sprintf("write %d or more", least)}}
+		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days), Message: lockTooShort(retention, least), Fix: fmt.Sprintf("write %d or more", least)}}
 	case most > 0 && days > most:
-		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days),
-			Message: fmt.Sprintf("is more than the platform allows (%d): nobody can undo a COMPLIANCE lock, and the bill runs until it ends", most),
-			Fix:     fmt.Sprintf("write %d or less", most)}}
+		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days), Message: lockTooLong(most), Fix: fmt.Sprintf("write %d or less", most)}}
 	}
 	return nil
+}
+
+func lockTooShort(retention, least int64) string {
+	return fmt.Sprintf("is too short: to recover to the first second of %d days, backups up to %d days old must still be locked", retention, least)
+}
+
+func lockTooLong(most int64) string {
+	return fmt.Sprintf("is more than the platform allows (%d): nobody can undo a COMPLIANCE lock, and the bill runs until it ends", most)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -1,0 +1,243 @@
+package contract
+
+import (
+	"strings"
+)
+
+// judgeArchiver: every WAL file reaches an object store, through exactly one archiver with explicit names (CNPG-2.1),
+// into a folder of its own (ZDL-05).
+func judgeArchiver(j *judge, c *cluster) {
+	refuse := func(path, value, message, fix string) {
+		j.refuse(c.document, "CNPG-2.1", path, value, message, fix)
+	}
+	switch len(c.archivers) {
+	case 0:
+		refuse("spec.plugins", "", "nothing archives: archive_command succeeds without storing anything, the Cluster looks perfectly healthy and cannot be recovered",
+			"add one entry {name: "+pluginName+", isWALArchiver: true, parameters: {barmanObjectName: …, serverName: …}}")
+		return
+	case 1:
+	default:
+		refuse(c.archivers[1], "", "is a second archiver beside "+c.archivers[0]+": a WAL file counts as archived only where both succeed, and both may write to one folder",
+			"keep one plugins[] entry and no barmanObjectStore")
+		return
+	}
+	if j.options.Method != "" && c.method != j.options.Method {
+		refuse(c.archivers[0], "", "archives with the method "+c.method+", the policy says "+j.options.Method, "use the policy's method")
+	}
+	if c.method == methodInTree {
+		if c.serverName == "" {
+			refuse("spec.backup.barmanObjectStore.serverName", "", "is missing: the folder follows from the Cluster's name, and its next incarnation would archive over this one", "write a serverName")
+		}
+		j.judgeStore(c.archive, true)
+		j.judgeRetention(c.document, "spec.backup.retentionPolicy", c.archive.retention)
+	} else {
+		j.judgePlugin(c)
+	}
+	j.judgeFolder(c)
+}
+
+// judgePlugin judges the one enabled archiver of plugins[].
+func (j *judge) judgePlugin(c *cluster) {
+	at := c.archivers[0]
+	refuse := func(path, value, message, fix string) {
+		j.refuse(c.document, "CNPG-2.1", path, value, message, fix)
+	}
+	for i, item := range items(c.spec, "plugins") {
+		plugin, _ := item.(node)
+		if index("spec.plugins", i) != at {
+			continue
+		}
+		if name := text(plugin, "name"); name != pluginName {
+			refuse(at+".name", name, "is not the barman-cloud plugin: what it archives cannot be judged", "write name: "+pluginName)
+			return
+		}
+		if archiver, _ := boolean(plugin, "isWALArchiver"); !archiver {
+			refuse(at+".isWALArchiver", written(plugin["isWALArchiver"]), "the Cluster would start without its archiver when the plugin is missing, and nothing would be archived", "write isWALArchiver: true")
+		}
+	}
+	if c.storeName == "" {
+		refuse(at+".parameters.barmanObjectName", "", "is missing: the archiver does not know where to", "name the ObjectStore")
+	} else if j.options.Complete && j.find(objectStore, c.namespace, c.storeName) == nil {
+		refuse(at+".parameters.barmanObjectName", c.storeName, "is no ObjectStore of this set: the Cluster waits for it and archives nothing", "add the ObjectStore to the same namespace")
+	}
+	if c.serverName == "" {
+		refuse(at+".parameters.serverName", "", "is missing: the folder follows from the Cluster's name, and its next incarnation would archive over this one", "write a serverName")
+	}
+}
+
+// judgeFolder: no two Clusters archive into one folder, and none into the folder it was recovered from (ZDL-05).
+func (j *judge) judgeFolder(c *cluster) {
+	if c.serverName == "" {
+		return
+	}
+	destination := text(c.archive.configuration, "destinationPath")
+	own := c.archivers[0] + ".parameters.serverName"
+	if c.method == methodInTree {
+		own = c.archivers[0] + ".serverName"
+	}
+	for i, item := range items(c.spec, "externalClusters") {
+		source, _ := item.(node)
+		if sourceServer(source) == c.serverName {
+			j.refuse(c.document, "ZDL-05", own, c.serverName, "is also the serverName of "+index("spec.externalClusters", i)+": the Cluster archives over the archive it is recovered from, and neither can be recovered then",
+				"write a serverName that no other incarnation has")
+		}
+	}
+	for i := range j.clusters {
+		other := &j.clusters[i]
+		if other == c || other.serverName != c.serverName || destination == "" || other.observed {
+			continue
+		}
+		theirs := text(other.archive.configuration, "destinationPath")
+		if strings.TrimRight(theirs, "/") == strings.TrimRight(destination, "/") {
+			j.refuse(c.document, "ZDL-05", own, c.serverName, "is also where "+other.String()+" archives: two timelines in one folder overwrite each other",
+				"write a serverName that no other Cluster has")
+			return
+		}
+	}
+}
+
+// sourceServer is the folder an external cluster is read from.
+func sourceServer(source node) string {
+	if plugin := sub(source, "plugin"); plugin != nil {
+		return text(sub(plugin, "parameters"), "serverName")
+	}
+	if store := sub(source, "barmanObjectStore"); store != nil {
+		if name := text(store, "serverName"); name != "" {
+			return name
+		}
+		return text(source, "name") // CloudNativePG's default.
+	}
+	return ""
+}
+
+// judgeRecovery: a recovery names its source explicitly (CNPG-2.4).
+func judgeRecovery(j *judge, c *cluster) {
+	recovery := sub(sub(c.spec, "bootstrap"), "recovery")
+	name := text(recovery, "source")
+	if name == "" {
+		return // Nothing is recovered, or from a Backup or a snapshot, which name their archive themselves.
+	}
+	refuse := func(path, value, message, fix string) {
+		j.refuse(c.document, "CNPG-2.4", path, value, message, fix)
+	}
+	for i, item := range items(c.spec, "externalClusters") {
+		source, _ := item.(node)
+		if text(source, "name") != name {
+			continue
+		}
+		at := index("spec.externalClusters", i)
+		switch plugin, store := sub(source, "plugin"), sub(source, "barmanObjectStore"); {
+		case plugin != nil:
+			parameters := sub(plugin, "parameters")
+			if text(parameters, "barmanObjectName") == "" {
+				refuse(at+".plugin.parameters.barmanObjectName", "", "is missing: nobody knows where the source's archive is", "name the source's ObjectStore")
+			}
+			if text(parameters, "serverName") == "" {
+				refuse(at+".plugin.parameters.serverName", "", "is missing: the plugin then looks in the folder of the new Cluster and finds no backup, or the wrong one", "write the source's serverName")
+			}
+		case store != nil:
+			if text(store, "serverName") == "" {
+				refuse(at+".barmanObjectStore.serverName", "", "is missing: the folder is guessed from the name of the external cluster", "write the source's serverName")
+			}
+		}
+		return
+	}
+	refuse("spec.bootstrap.recovery.source", name, "is not among externalClusters: nobody knows which archive to restore", "add an externalClusters entry of that name with barmanObjectName and serverName")
+}
+
+// judgeObjectStore judges what the barman-cloud plugin archives to. One that is only recovered from need not be kept up.
+func judgeObjectStore(j *judge, d *document) {
+	a := archive{document: d, at: "spec.configuration", configuration: sub(d.spec, "configuration"), retention: text(d.spec, "retentionPolicy")}
+	written := !j.onlyRead(d)
+	j.judgeStore(a, written)
+	if written {
+		j.judgeRetention(d, "spec.retentionPolicy", a.retention)
+	}
+	j.judgeEnvironmentList(d, sub(d.spec, "instanceSidecarConfiguration"), "env", "spec.instanceSidecarConfiguration.env")
+}
+
+// onlyRead says whether Clusters of the set recover from a store and none archives to it.
+func (j *judge) onlyRead(store *document) bool {
+	read := false
+	for i := range j.clusters {
+		c := &j.clusters[i]
+		if c.namespace != store.namespace {
+			continue
+		}
+		if c.method == methodPlugin && c.storeName == store.name {
+			return false
+		}
+		for _, item := range items(c.spec, "externalClusters") {
+			source, _ := item.(node)
+			read = read || text(sub(sub(source, "plugin"), "parameters"), "barmanObjectName") == store.name
+		}
+	}
+	return read
+}
+
+// judgeStore judges one barmanObjectStore structure. One that is never written to needs no codecs.
+func (j *judge) judgeStore(a archive, archivedTo bool) {
+	refuse := func(rule, path, value, message, fix string) {
+		j.refuse(a.document, rule, a.at+path, value, message, fix)
+	}
+	destination := text(a.configuration, "destinationPath")
+	switch name, _ := splitDestination(destination); {
+	case destination == "":
+		refuse("CNPG-2.2", ".destinationPath", "", "is missing: there is no place to archive to", "write destinationPath: s3://<bucket>/<path>/")
+	case name == "":
+		refuse("CNPG-2.2", ".destinationPath", destination, "is not an S3 bucket: Object Lock, which makes backups indestructible, exists there only", "write destinationPath: s3://<bucket>/<path>/")
+	}
+	for _, cloud := range []string{"azureCredentials", "googleCredentials"} {
+		if has(a.configuration, cloud) {
+			refuse("CNPG-2.2", "."+cloud, "", "is for a store without S3's Object Lock", "use an S3-compatible bucket with s3Credentials")
+		}
+	}
+	j.add(a.document, judgeEndpoint(a.at+".endpointURL", text(a.configuration, "endpointURL")))
+	j.judgeStoreKeys(a)
+	if !archivedTo {
+		return
+	}
+	for _, part := range []struct{ key, what string }{{"wal", "WAL"}, {"data", "base backups"}} {
+		section := sub(a.configuration, part.key)
+		switch codec := text(section, "compression"); {
+		case codec == "":
+			refuse("CNPG-2.3", "."+part.key+".compression", "", part.what+" would be uploaded and locked uncompressed: uploads take longer, and what is not uploaded yet is what a lost cluster loses", "write compression: gzip")
+		case codec != "gzip" && codec != j.options.Compression:
+			refuse("CNPG-2.3", "."+part.key+".compression", codec, "is not the codec of the contract, nor one the policy allows", "write compression: gzip")
+		}
+		j.judgeArguments(a, part.key, section)
+	}
+}
+
+// divertingArguments are options of barman-cloud-wal-archive and barman-cloud-backup that send the archive elsewhere or
+// nowhere.
+var divertingArguments = []string{"--endpoint-url", "--cloud-provider", "--profile", "-P", "--test", "-t"}
+
+func (j *judge) judgeArguments(a archive, part string, section node) {
+	for _, key := range []string{"archiveAdditionalCommandArgs", "additionalCommandArgs"} {
+		for i, item := range items(section, key) {
+			argument, _ := item.(string)
+			name, _, _ := strings.Cut(argument, "=")
+			for _, diverting := range divertingArguments {
+				if name == diverting {
+					j.refuse(a.document, "CNPG-2.1", index(a.at+"."+part+"."+key, i), argument, "sends the archive elsewhere than configuration says, or only pretends to archive", "remove it")
+				}
+			}
+		}
+	}
+}
+
+// judgeRetention: at least 30 days are kept (CNPG-3.2).
+func (j *judge) judgeRetention(d *document, at, policy string) {
+	const fix = "write retentionPolicy: 30d or more"
+	switch days, ok := retentionDays(policy); {
+	case policy == "":
+		j.refuse(d, "CNPG-3.2", at, "", "is missing: nothing says how far back a recovery must reach, and no lock can be held to it", fix)
+	case !ok:
+		j.refuse(d, "CNPG-3.2", at, policy, "is not a retention that barman reads", fix)
+	case days < j.options.RetentionDays && j.options.RetentionDays > MinRetentionDays:
+		j.refuse(d, "CNPG-3.2", at, policy, "is below the policy's "+plural(j.options.RetentionDays, "day")+": what retention removes cannot be recovered to", "write retentionPolicy: "+plainDays(j.options.RetentionDays)+" or more")
+	case days < MinRetentionDays:
+		j.refuse(d, "CNPG-3.2", at, policy, "is below the contract's 30 days: what retention removes cannot be recovered to", fix)
+	}
+}

@@ -1,0 +1,105 @@
+package contract
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// judgeInstances: one primary and at least two standbys (CNPG-1.1).
+func judgeInstances(j *judge, c *cluster) {
+	const fix = "write instances: 3 or more"
+	switch n, said := integer(c.spec, "instances"); {
+	case !said:
+		j.refuse(c.document, "CNPG-1.1", "spec.instances", "", "is missing: CloudNativePG then runs a single instance, and losing it loses what its disk alone holds", fix)
+	case n < MinInstances:
+		j.refuse(c.document, "CNPG-1.1", "spec.instances", strconv.FormatInt(n, 10), tooFewInstances, fix)
+	}
+}
+
+const tooFewInstances = "is fewer than 3: after losing one instance either commits are no longer confirmed by a second one, or the database stops writing"
+
+// nodeTopologies keep instances on different nodes; a zone or a region is made of nodes.
+var nodeTopologies = map[string]bool{
+	"": true, "kubernetes.io/hostname": true, "topology.kubernetes.io/zone": true, "topology.kubernetes.io/region": true,
+}
+
+// judgeNodes: no two instances on one node (CNPG-1.3). CloudNativePG by itself only prefers that.
+func judgeNodes(j *judge, c *cluster) {
+	affinity := sub(c.spec, "affinity")
+	const shared = "two instances may share a node and are lost together with it"
+	if on, said := boolean(affinity, "enablePodAntiAffinity"); said && !on {
+		j.refuse(c.document, "CNPG-1.3", "spec.affinity.enablePodAntiAffinity", "false", shared, "write enablePodAntiAffinity: true")
+		return
+	}
+	switch kind := text(affinity, "podAntiAffinityType"); kind {
+	case "required":
+	case "":
+		j.refuse(c.document, "CNPG-1.3", "spec.affinity.podAntiAffinityType", "", "is missing, and CloudNativePG's default only prefers different nodes: "+shared, "write podAntiAffinityType: required")
+	default:
+		j.refuse(c.document, "CNPG-1.3", "spec.affinity.podAntiAffinityType", kind, "is only a wish: "+shared, "write podAntiAffinityType: required")
+	}
+	if key := text(affinity, "topologyKey"); !nodeTopologies[key] {
+		j.refuse(c.document, "CNPG-1.3", "spec.affinity.topologyKey", key, "does not tell nodes apart: "+shared, "write topologyKey: kubernetes.io/hostname")
+	}
+}
+
+// maxLease is how long a failover may wait for the old primary's lease.
+const maxLease = 30
+
+// judgeFailover: a failed primary is replaced at once and without a person (CNPG-1.4).
+func judgeFailover(j *judge, c *cluster) {
+	refuse := func(path, value, message, fix string) {
+		j.refuse(c.document, "CNPG-1.4", path, value, message, fix)
+	}
+	if text(c.spec, "primaryUpdateStrategy") == "supervised" {
+		refuse("spec.primaryUpdateStrategy", "supervised", "every update waits for a person before it touches the primary", "write primaryUpdateStrategy: unsupervised")
+	}
+	if text(c.spec, "primaryUpdateMethod") == "switchover" {
+		refuse("spec.primaryUpdateMethod", "switchover", "a switchover chooses the next primary before the old one stops and can lose acknowledged commits (cloudnative-pg#11114)", "write primaryUpdateMethod: restart")
+	}
+	if n, _ := integer(c.spec, "failoverDelay"); n > 0 {
+		refuse("spec.failoverDelay", strconv.FormatInt(n, 10), fmt.Sprintf("every failover waits %d seconds before it begins", n), "write failoverDelay: 0")
+	}
+	if on, said := boolean(c.spec, "enablePDB"); said && !on {
+		refuse("spec.enablePDB", "false", "a drain may evict the primary and its standbys at once", "write enablePDB: true")
+	}
+	if n, _ := integer(sub(c.spec, "primaryLease"), "leaseDurationSeconds"); n > maxLease {
+		refuse("spec.primaryLease.leaseDurationSeconds", strconv.FormatInt(n, 10), fmt.Sprintf("a standby waits that long for the lease of a dead primary; %d seconds is the most", maxLease), "write leaseDurationSeconds: 10")
+	}
+	if on, _ := boolean(sub(c.spec, "nodeMaintenanceWindow"), "inProgress"); on {
+		refuse("spec.nodeMaintenanceWindow.inProgress", "true", "the disruption budget is off and evicted instances are not replaced", "remove nodeMaintenanceWindow")
+	}
+}
+
+// judgeClusterEnvironment judges what the instances' own environment says to whatever talks to the bucket (CNPG-4.3).
+// The in-tree method runs inside the instance and reads it.
+func judgeClusterEnvironment(j *judge, c *cluster) {
+	j.judgeEnvironmentList(c.document, c.spec, "env", "spec.env")
+	for i, item := range items(c.spec, "envFrom") {
+		from, _ := item.(node)
+		if d := j.find(configMap, c.namespace, text(sub(from, "configMapRef"), "name")); d != nil {
+			at := index("spec.envFrom", i)
+			for _, f := range judgeEnvironment("", settings(d.body, "data")) {
+				f.Object, f.Path = c.String(), at+" ("+d.String()+" "+f.Path[1:]+")"
+				j.found = append(j.found, f)
+			}
+		}
+	}
+}
+
+// judgeEnvironmentList judges a list of {name, value}.
+func (j *judge) judgeEnvironmentList(d *document, m node, key, at string) {
+	for i, item := range items(m, key) {
+		variable, _ := item.(node)
+		name := text(variable, "name")
+		for _, f := range judgeVariable(name, written(variable["value"])) {
+			f.Object, f.Path = d.String(), index(at, i)
+			if f.Value != "" {
+				f.Value = name + "=" + f.Value
+			} else {
+				f.Message = name + " " + f.Message
+			}
+			j.found = append(j.found, f)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package contract
+
+import (
+	"strings"
+)
+
+// judgeSettings judges the PostgreSQL settings of a Cluster (ZDL-09, CNPG-1.2).
+func judgeSettings(j *judge, c *cluster) {
+	postgresql := sub(c.spec, "postgresql")
+	j.add(c.document, JudgeParameters("spec.postgresql.parameters", settings(postgresql, "parameters")))
+	if on, _ := boolean(postgresql, "enableAlterSystem"); on {
+		j.refuse(c.document, "ZDL-09", "spec.postgresql.enableAlterSystem", "true", "any superuser can then switch durability off behind the contract's back", "write enableAlterSystem: false")
+	}
+}
+
+// judgeClusterImage: the PostgreSQL that runs is the one that was chosen (ZDL-11).
+func judgeClusterImage(j *judge, c *cluster) {
+	catalog := sub(c.spec, "imageCatalogRef")
+	if catalog == nil {
+		j.add(c.document, judgeImage("spec.imageName", text(c.spec, "imageName"), ""))
+		return
+	}
+	if major, _ := integer(catalog, "major"); major == 0 {
+		j.refuse(c.document, "ZDL-11", "spec.imageCatalogRef.major", "", "is missing: which PostgreSQL runs is open", "write the major version")
+	}
+}
+
+// judgeImageCatalog: every image of a catalogue is of the major it stands for (ZDL-11).
+func judgeImageCatalog(j *judge, d *document) {
+	for i, item := range items(d.spec, "images") {
+		entry, _ := item.(node)
+		j.add(d, judgeImage(index("spec.images", i)+".image", text(entry, "image"), written(entry["major"])))
+	}
+}
+
+// checksumsByDefault is the first major whose initdb switches checksums on by itself.
+const checksumsByDefault = "18"
+
+// judgeChecksums: damaged pages are detected (ZDL-11). What a recovery or a copy brings along was decided elsewhere.
+func judgeChecksums(j *judge, c *cluster) {
+	bootstrap := sub(c.spec, "bootstrap")
+	if has(bootstrap, "recovery") || has(bootstrap, "pg_basebackup") {
+		return
+	}
+	initdb := sub(bootstrap, "initdb")
+	major, _ := ImageMajor(text(c.spec, "imageName"))
+	on, said := boolean(initdb, "dataChecksums")
+	const blind = "damaged pages are replicated and backed up for weeks before anybody notices"
+	switch {
+	case said && !on:
+		j.refuse(c.document, "ZDL-11", "spec.bootstrap.initdb.dataChecksums", "false", blind, "write dataChecksums: true")
+	case !said && major < checksumsByDefault:
+		j.refuse(c.document, "ZDL-11", "spec.bootstrap.initdb.dataChecksums", "", "is missing, and before PostgreSQL 18 that means off: "+blind, "write dataChecksums: true")
+	}
+	for i, item := range items(initdb, "options") {
+		if option, _ := item.(string); strings.HasPrefix(option, "--no-data-checksums") {
+			j.refuse(c.document, "ZDL-11", index("spec.bootstrap.initdb.options", i), option, blind, "remove it")
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package contract
+
+import (
+	"strings"
+)
+
+// Layer 1 (CNPG-4.1): deleting the claim leaves the database and all it needs running.
+
+// presenceRecord is the one recording rule whose very purpose is to vanish with the claim: its absence is how a
+// database without a claim is noticed.
+const presenceRecord = "hardened_postgres_claim_info"
+
+// managed judges what happens to a document when whatever owns it goes.
+func (j *judge) managed(d *document) {
+	inner := d
+	if d.kind == wrapper {
+		if inner = j.inside(d); inner == nil {
+			j.refuse(d, "CNPG-4.1", "spec.forProvider.manifest", "", "is missing: the wrapper keeps nothing alive", "write the manifest")
+			return
+		}
+		if inner.kind == unknown && !j.options.Composed || isPresence(inner) {
+			return
+		}
+		j.judgeReferences(d)
+	}
+	switch {
+	case !has(d.spec, "forProvider"):
+		if j.options.Composed && !d.wrapped && !isPresence(d) {
+			j.refuse(d, "CNPG-4.1", "", "", "is composed without a wrapper: it is garbage-collected together with the claim", "put it into a provider-kubernetes Object without Delete among its managementPolicies")
+		}
+	case d.kind == unknown && !j.options.Composed: // None of the contract's business.
+	case d.kind >= bucket && !j.concerns(d):
+	case isNamespaced(d.group):
+		j.judgePolicies(d, "managementPolicies is missing, which means all of them: the resource deletes what it manages when it goes (namespaced resources know no deletionPolicy)")
+	default:
+		j.judgeDeletion(d)
+	}
+}
+
+// judgeDeletion judges a cluster-scoped managed resource, which has a deletionPolicy beside its managementPolicies.
+func (j *judge) judgeDeletion(d *document) {
+	policy := text(d.spec, "deletionPolicy")
+	switch {
+	case policy == "":
+		j.refuse(d, "CNPG-4.1", "spec.deletionPolicy", "", "is missing, which means Delete: removing the claim from Git destroys what this resource manages", "write deletionPolicy: Orphan")
+	case policy != "Orphan":
+		j.refuse(d, "CNPG-4.1", "spec.deletionPolicy", policy, "removing the claim from Git destroys what this resource manages", "write deletionPolicy: Orphan")
+	case !allOf(d.spec):
+		j.judgePolicies(d, "")
+	}
+}
+
+// allOf says whether managementPolicies is absent or ["*"], which leaves the decision to deletionPolicy.
+func allOf(spec node) bool {
+	policies := items(spec, "managementPolicies")
+	return policies == nil || len(policies) == 1 && policies[0] == "*"
+}
+
+const fixPolicies = "write managementPolicies: [Observe, Create, Update, LateInitialize]"
+
+// judgePolicies: no Delete among the managementPolicies, by name or as "*". A list that names it wins over
+// deletionPolicy: Orphan.
+func (j *judge) judgePolicies(d *document, missing string) {
+	policies := items(d.spec, "managementPolicies")
+	if policies == nil {
+		j.refuse(d, "CNPG-4.1", "spec.managementPolicies", "", missing, fixPolicies)
+		return
+	}
+	observes := len(policies) == 0 // An empty list pauses the resource; nothing is deleted, nothing kept up.
+	for i, policy := range policies {
+		at := index("spec.managementPolicies", i)
+		switch policy {
+		case "Delete":
+			message := "the resource deletes what it manages when it goes"
+			if text(d.spec, "deletionPolicy") == "Orphan" {
+				message += ", whatever deletionPolicy says: a list that names Delete wins"
+			}
+			j.refuse(d, "CNPG-4.1", at, "Delete", message, fixPolicies)
+			return
+		case "*":
+			j.refuse(d, "CNPG-4.1", at, "*", "contains Delete: the resource deletes what it manages when it goes", fixPolicies)
+			return
+		case "Observe":
+			observes = true
+		}
+	}
+	if !observes {
+		j.refuse(d, "CNPG-4.1", "spec.managementPolicies", "", "lacks Observe, which no provider accepts: the resource is never kept up", fixPolicies)
+	}
+}
+
+// isNamespaced says whether a managed resource is of Crossplane v2's namespaced kind, by the .m. in its group.
+func isNamespaced(group string) bool { return strings.Contains(group, ".m.") }
+
+// inside is the document a wrapper wraps: gather put it right behind its wrapper.
+func (j *judge) inside(d *document) *document {
+	if len(sub(sub(d.spec, "forProvider"), "manifest")) == 0 {
+		return nil
+	}
+	for i := range j.documents[:len(j.documents)-1] {
+		if &j.documents[i] == d {
+			return &j.documents[i+1]
+		}
+	}
+	return nil
+}
+
+// judgeReferences: nothing is patched into a manifest behind the judge's back.
+func (j *judge) judgeReferences(d *document) {
+	for i, item := range items(d.spec, "references") {
+		reference, _ := item.(node)
+		if has(reference, "patchesFrom") {
+			j.refuse(d, "ZDL-13", index("spec.references", i)+".patchesFrom", "", "patches the manifest when it is applied: what runs is not what was judged", "write the value into the manifest")
+		}
+	}
+	if has(d.spec, "connectionDetails") {
+		j.refuse(d, "ZDL-12", "spec.connectionDetails", "", "copies secrets into a managed resource's connection Secret, which goes together with the claim", "let External Secrets copy what applications need")
+	}
+}
+
+// isPresence recognises the rule that says "this database has a claim", alone.
+func isPresence(d *document) bool {
+	if d.kind != prometheusRule {
+		return false
+	}
+	rules := 0
+	for _, item := range items(d.spec, "groups") {
+		group, _ := item.(node)
+		for _, item := range items(group, "rules") {
+			rule, _ := item.(node)
+			if text(rule, "record") != presenceRecord {
+				return false
+			}
+			rules++
+		}
+	}
+	return rules > 0
+}

@@ -1,0 +1,139 @@
+package contract
+
+import (
+	"sort"
+	"strings"
+)
+
+// No key or password stands in any manifest (ZDL-12). What is found is named by its place and never quoted.
+
+// judgeSecret: a Secret with values in it is a secret in every clone of the repository.
+func judgeSecret(j *judge, d *document) {
+	for _, field := range []string{"data", "stringData"} {
+		for _, key := range sortedKeys(sub(d.body, field)) {
+			if isPublic(key) || written(sub(d.body, field)[key]) == "" {
+				continue
+			}
+			j.refuse(d, "ZDL-12", field+"."+key, "", "is a secret in plain sight, base64 is no encryption", "let External Secrets write it, and rotate what was exposed")
+		}
+	}
+}
+
+// isPublic says whether a key of a Secret holds nothing secret by convention.
+func isPublic(key string) bool {
+	return strings.HasSuffix(key, ".crt") || key == "ca.pem"
+}
+
+// judgeSecretStore: a store that carries its values itself is no store.
+func judgeSecretStore(j *judge, d *document) {
+	for i, item := range items(sub(sub(d.spec, "provider"), "fake"), "data") {
+		entry, _ := item.(node)
+		if written(entry["value"]) != "" || len(sub(entry, "valueMap")) > 0 {
+			j.refuse(d, "ZDL-12", index("spec.provider.fake.data", i), "", "is a secret in plain sight", "use a store that keeps its values to itself, and rotate what was exposed")
+		}
+	}
+}
+
+// exposed looks for key material wherever it may stand in a document. A Secret is judged as a whole.
+func (j *judge) exposed(d *document) {
+	if d.kind == secret || d.kind == wrapper {
+		return // The manifest inside the wrapper is a document itself.
+	}
+	if found := exposedIn(d.body); found != "" {
+		j.refuse(d, "ZDL-12", found, "", "contains what looks like a key in plain sight", "reference a Secret that External Secrets writes, and rotate what was exposed")
+	}
+	switch d.kind {
+	case clusterKind:
+		for i, item := range items(d.spec, "externalClusters") {
+			source, _ := item.(node)
+			if text(sub(source, "connectionParameters"), "password") != "" {
+				j.refuse(d, "ZDL-12", index("spec.externalClusters", i)+".connectionParameters.password", "", "is a password in plain sight", "reference it under password: {name, key}, and rotate it")
+			}
+		}
+	case externalSecret:
+		data := sub(sub(sub(d.spec, "target"), "template"), "data")
+		for _, key := range sortedKeys(data) {
+			if value := text(data, key); secretName(key) && value != "" && !strings.Contains(value, "{{") {
+				j.refuse(d, "ZDL-12", "spec.target.template.data."+key, "", "is a secret in plain sight", "take it from the store, and rotate what was exposed")
+			}
+		}
+	case configMap:
+		data := sub(d.body, "data")
+		for _, key := range sortedKeys(data) {
+			if secretName(key) && written(data[key]) != "" {
+				j.refuse(d, "ZDL-12", "data."+key, "", "is a secret in plain sight", "let External Secrets write it into a Secret, and rotate what was exposed")
+			}
+		}
+	}
+}
+
+// secretName says whether a key or an environment variable of that name holds a secret.
+func secretName(name string) bool {
+	switch strings.ToUpper(name) {
+	case "SECRET_ACCESS_KEY", "ACCESS_SECRET_KEY", "ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN",
+		"PGPASSWORD", "POSTGRES_PASSWORD", "PASSWORD":
+		return true
+	}
+	return false
+}
+
+// exposedIn returns the path of the first string that looks like an AWS key or a private key, "" where there is none.
+func exposedIn(value any) string {
+	switch v := value.(type) {
+	case string:
+		if looksSecret(v) {
+			return "."
+		}
+	case node:
+		if found := exposedKeys(v); len(found) > 0 {
+			return found[0]
+		}
+	case []any:
+		for i, item := range v {
+			if at := exposedIn(item); at != "" {
+				return index("", i) + strings.TrimPrefix(at, ".")
+			}
+		}
+	}
+	return ""
+}
+
+// exposedKeys are the paths below the keys of a mapping that lead to secrets. They are few, and sorted so that the same
+// one is always first.
+func exposedKeys(m node) []string {
+	var found []string
+	for key, item := range m {
+		switch at := exposedIn(item); {
+		case at == "":
+		case at == ".":
+			found = append(found, key)
+		case at[0] == '[':
+			found = append(found, key+at)
+		default:
+			found = append(found, key+"."+at)
+		}
+	}
+	sort.Strings(found)
+	return found
+}
+
+// looksSecret recognises AWS key ids (AKIA or ASIA and 16 capitals or digits) and PEM private keys.
+func looksSecret(s string) bool {
+	for _, prefix := range []string{"AKIA", "ASIA"} {
+		rest := s
+		for {
+			at := strings.Index(rest, prefix)
+			if at < 0 {
+				break
+			}
+			tail := rest[at+len(prefix):]
+			if end := strings.IndexFunc(tail, notKeyID); end == 16 || end < 0 && len(tail) == 16 {
+				return true
+			}
+			rest = tail
+		}
+	}
+	return strings.Contains(s, "-----BEGIN") && strings.Contains(s, "PRIVATE KEY-----")
+}
+
+func notKeyID(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }
