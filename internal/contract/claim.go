@@ -13,15 +13,6 @@ import (
 	"github.com/bizmatters/function-hardened-postgres/internal/schedule"
 )
 
-// Asked is a decoded and defaulted claim as the contract sees it, with the backup terms that would be in force.
-type Asked struct {
-	Namespace, Name string
-	Spec            v1alpha1.Spec
-	// Schedule, RetentionDays and LockDays are what the claim asks for, or else the policy's.
-	Schedule                schedule.Schedule
-	RetentionDays, LockDays int64
-}
-
 // JudgeClaim judges everything that claim and policy decide between them, without a look at the world. The claim's
 // shape has been judged by its schema; what the schema also says is repeated only where it carries a promise.
 func JudgeClaim(a Asked, p *v1beta1.Policy) Findings {
