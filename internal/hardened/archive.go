@@ -30,9 +30,15 @@ func (b builder) objectStore() manifest.Object {
 
 // objectStoreName differs from every Secret's name: an ObjectStore and a Secret of one name have broken archiving
 // (plugin-barman-cloud#502).
-func (b builder) objectStoreName() string { return b.Claim.Name + claim.SuffixObjectStore }
+func (b builder) objectStoreName() string { return ObjectStoreName(b.Claim.Name) }
 
-func (b builder) credentialsName() string { return b.Claim.Name + claim.SuffixCredentials }
+// ObjectStoreName is the name of a claim's ObjectStore.
+func ObjectStoreName(claimName string) string { return claimName + claim.SuffixObjectStore }
+
+func (b builder) credentialsName() string { return CredentialsName(b.Claim.Name) }
+
+// CredentialsName is the name of the Secret that holds the keys of a claim's bucket.
+func CredentialsName(claimName string) string { return claimName + claim.SuffixCredentials }
 
 // configuration is the barmanObjectStore structure both methods share.
 func (b builder) configuration() map[string]any {

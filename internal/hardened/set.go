@@ -36,6 +36,9 @@ const (
 	Dashboard               = "dashboard"
 )
 
+// Known says whether a composed resource of this name is one of ours.
+func Known(name string) bool { return place(name) < len(purposes) }
+
 // Stage says what must be observed before a resource may come into being (ZDL-03). Once a resource exists it is emitted
 // whatever its stage.
 type Stage int

@@ -28,6 +28,15 @@ type Cluster struct {
 	Parameters       map[string]string
 	Tablespaces      int
 
+	// DataDurability, SyncNumber and FailoverQuorum are what commits wait for (CNPG-1.2).
+	DataDurability string
+	SyncNumber     int64
+	FailoverQuorum bool
+	// AntiAffinity is "required" or "preferred" (CNPG-1.3).
+	AntiAffinity string
+	// Bypasses are annotations that switch protection off (ZDL-10).
+	Bypasses []string
+
 	// Method is "plugin" or "inTree", "" where nothing archives.
 	Method string
 	// ObjectStore is the plugin's; ServerName the incarnation it archives as; Destination the in-tree path.
@@ -78,6 +87,7 @@ func ClusterOf(t manifest.Tree) Cluster {
 	}
 	c.Tablespaces = len(t.Items("spec", "tablespaces"))
 	c.origin(t)
+	c.durability(t)
 	c.archive(t)
 	for _, cond := range conditions(t, "status", "conditions") {
 		switch cond.kind {
@@ -90,6 +100,24 @@ func ClusterOf(t manifest.Tree) Cluster {
 		}
 	}
 	return c
+}
+
+// bypasses are the annotations CloudNativePG takes as leave to stop protecting.
+var bypasses = []string{
+	"cnpg.io/validation", "cnpg.io/skipWalArchiving", "cnpg.io/skipEmptyWalArchiveCheck", "cnpg.io/reconciliationLoop",
+	"cnpg.io/podPatch", "alpha.cnpg.io/failoverQuorum", "alpha.cnpg.io/unrecoverable",
+}
+
+func (c *Cluster) durability(t manifest.Tree) {
+	c.DataDurability = manifest.String(t, "spec", "postgresql", "synchronous", "dataDurability")
+	c.SyncNumber, _ = manifest.Int(t, "spec", "postgresql", "synchronous", "number")
+	c.FailoverQuorum, _ = manifest.Bool(t, "spec", "postgresql", "synchronous", "failoverQuorum")
+	c.AntiAffinity = manifest.String(t, "spec", "affinity", "podAntiAffinityType")
+	for _, name := range bypasses {
+		if manifest.String(t, "metadata", "annotations", name) != "" {
+			c.Bypasses = append(c.Bypasses, name)
+		}
+	}
 }
 
 func (c *Cluster) archive(t manifest.Tree) {

@@ -3,6 +3,8 @@
 package world
 
 import (
+	"strconv"
+
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
 
@@ -96,3 +98,33 @@ func (u under) at(path []string) []string {
 func (u under) Lookup(path ...string) (any, bool)    { return u.tree.Lookup(u.at(path)...) }
 func (u under) Items(path ...string) []manifest.Tree { return u.tree.Items(u.at(path)...) }
 func (u under) Keys(path ...string) []string         { return u.tree.Keys(u.at(path)...) }
+
+// Deletable returns the managed resources of ours that would delete what they manage when they go themselves: somebody
+// has overwritten their policies.
+func (v View) Deletable() []string {
+	var out []string
+	for _, name := range manifest.SortedKeys(v.Observed) {
+		t := v.Observed[name]
+		if manifest.String(t, "metadata", "labels", "database.bizmatters.io/protected") == "" {
+			continue
+		}
+		list, listed := t.Lookup("spec", "managementPolicies")
+		if policy := manifest.String(t, "spec", "deletionPolicy"); !listed || list == nil {
+			if policy != "Orphan" {
+				out = append(out, name)
+			}
+			continue
+		}
+		for i := 0; ; i++ {
+			action, there := t.Lookup("spec", "managementPolicies", strconv.Itoa(i))
+			if !there {
+				break
+			}
+			if action == "Delete" || action == "*" && manifest.String(t, "spec", "deletionPolicy") != "Orphan" {
+				out = append(out, name)
+				break
+			}
+		}
+	}
+	return out
+}

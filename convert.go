@@ -1,0 +1,170 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+)
+
+// The protobuf Structs of a request and the JSON-shaped maps of the core. Observed objects are large and only a few of
+// their fields are read, so they are looked at in place; what is small or new is converted.
+
+// tree reads an observed object where it lies.
+type tree struct{ *structpb.Struct }
+
+var _ manifest.Tree = tree{}
+
+// Lookup implements manifest.Tree. Maps and lists come as their protobuf form: Items and Keys read them.
+func (t tree) Lookup(path ...string) (any, bool) {
+	v, ok := t.at(path)
+	if !ok {
+		return nil, false
+	}
+	switch kind := v.GetKind().(type) {
+	case *structpb.Value_StringValue:
+		return kind.StringValue, true
+	case *structpb.Value_NumberValue:
+		return kind.NumberValue, true
+	case *structpb.Value_BoolValue:
+		return kind.BoolValue, true
+	case *structpb.Value_StructValue:
+		return kind.StructValue, true
+	case *structpb.Value_ListValue:
+		return kind.ListValue, true
+	}
+	return nil, true
+}
+
+func (t tree) at(path []string) (*structpb.Value, bool) {
+	fields := t.GetFields()
+	for i, key := range path {
+		v, ok := fields[key]
+		for ok && i+1 < len(path) && v.GetListValue() != nil {
+			// A list inside the path: the next key indexes it.
+			n, err := strconv.Atoi(path[i+1])
+			values := v.GetListValue().GetValues()
+			if err != nil || n < 0 || n >= len(values) {
+				return nil, false
+			}
+			return descend(values[n], path[i+2:])
+		}
+		if !ok {
+			return nil, false
+		}
+		if i == len(path)-1 {
+			return v, true
+		}
+		fields = v.GetStructValue().GetFields()
+	}
+	return structpb.NewStructValue(t.Struct), true
+}
+
+// descend goes on inside the element of a list.
+func descend(v *structpb.Value, path []string) (*structpb.Value, bool) {
+	if len(path) == 0 {
+		return v, true
+	}
+	if inner := v.GetStructValue(); inner != nil {
+		return tree{inner}.at(path)
+	}
+	return nil, false
+}
+
+// Items implements manifest.Tree.
+func (t tree) Items(path ...string) []manifest.Tree {
+	v, ok := t.at(path)
+	if !ok {
+		return nil
+	}
+	values := v.GetListValue().GetValues()
+	out := make([]manifest.Tree, len(values))
+	for i, item := range values {
+		out[i] = tree{item.GetStructValue()}
+	}
+	return out
+}
+
+// Keys implements manifest.Tree.
+func (t tree) Keys(path ...string) []string {
+	v, ok := t.at(path)
+	if !ok || len(v.GetStructValue().GetFields()) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(v.GetStructValue().GetFields()))
+}
+
+// fromStruct converts a small object; deeper nesting than any Kubernetes object has is cut off, so that hostile input
+// cannot exhaust the stack.
+func fromStruct(s *structpb.Struct) map[string]any { return fromFields(s.GetFields(), 0) }
+
+const maxDepth = 64
+
+func fromFields(fields map[string]*structpb.Value, depth int) map[string]any {
+	out := make(map[string]any, len(fields))
+	for key, v := range fields {
+		out[key] = fromValue(v, depth+1)
+	}
+	return out
+}
+
+func fromValue(v *structpb.Value, depth int) any {
+	if depth > maxDepth {
+		return nil
+	}
+	switch kind := v.GetKind().(type) {
+	case *structpb.Value_StringValue:
+		return kind.StringValue
+	case *structpb.Value_NumberValue:
+		return kind.NumberValue
+	case *structpb.Value_BoolValue:
+		return kind.BoolValue
+	case *structpb.Value_StructValue:
+		return fromFields(kind.StructValue.GetFields(), depth)
+	case *structpb.Value_ListValue:
+		out := make([]any, len(kind.ListValue.GetValues()))
+		for i, item := range kind.ListValue.GetValues() {
+			out[i] = fromValue(item, depth+1)
+		}
+		return out
+	}
+	return nil
+}
+
+// toStruct converts what the core made.
+func toStruct(m map[string]any) *structpb.Struct {
+	fields := make(map[string]*structpb.Value, len(m))
+	for key, v := range m {
+		fields[key] = toValue(v)
+	}
+	return &structpb.Struct{Fields: fields}
+}
+
+func toValue(v any) *structpb.Value {
+	switch v := v.(type) {
+	case string:
+		return structpb.NewStringValue(v)
+	case bool:
+		return structpb.NewBoolValue(v)
+	case int64:
+		return structpb.NewNumberValue(float64(v))
+	case int:
+		return structpb.NewNumberValue(float64(v))
+	case float64:
+		return structpb.NewNumberValue(v)
+	case map[string]any:
+		return structpb.NewStructValue(toStruct(v))
+	case manifest.Object:
+		return structpb.NewStructValue(toStruct(v))
+	case []any:
+		values := make([]*structpb.Value, len(v))
+		for i, item := range v {
+			values[i] = toValue(item)
+		}
+		return structpb.NewListValue(&structpb.ListValue{Values: values})
+	}
+	return structpb.NewNullValue()
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/reconcile"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
+// ttl is how long Crossplane may reuse a response, and so the longest it goes without looking at an unchanged claim.
+const ttl = time.Minute
+
+// Function is the composition function: a thin edge that translates a request for the core (package reconcile) and its
+// outcome into a response, and decides nothing.
+type Function struct {
+	fnv1.UnimplementedFunctionRunnerServiceServer
+
+	log *slog.Logger
+	now func() time.Time
+	// complete opens every gate: for the offline render only.
+	complete bool
+}
+
+// RunFunction answers one request. It never returns an error and never panics: whatever goes wrong becomes a FATAL
+// result, on which Crossplane changes nothing.
+func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest) (rsp *fnv1.RunFunctionResponse, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			f.log.ErrorContext(ctx, "Recovered from a panic", "tag", req.GetMeta().GetTag(), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			rsp = respond(req)
+			report(rsp, fnv1.Severity_SEVERITY_FATAL, "", "this function failed on the request, which is a mistake of its own; nothing has been changed. Its log has the details")
+			err = nil
+		}
+	}()
+	rsp = respond(req)
+	if ctx.Err() != nil {
+		return rsp, fmt.Errorf("cannot answer: %w", ctx.Err())
+	}
+
+	composite := req.GetObserved().GetComposite().GetResource()
+	out := reconcile.Run(reconcile.Input{
+		Composite: compositeOf(composite),
+		Policy:    fromStruct(req.GetInput()),
+		World:     worldOf(req),
+		Now:       f.now(),
+		Complete:  f.complete,
+	})
+
+	rsp.Requirements = requirements(out.Requirements)
+	setConditions(rsp, out.Conditions)
+	announce(rsp, composite, out)
+	if len(out.Refused) > 0 {
+		// Only the first FATAL's text is shown, and never on the claim: the Warning before it is.
+		text := reconcile.Refusal(out.Refused)
+		report(rsp, fnv1.Severity_SEVERITY_WARNING, reconcile.ReasonRefused, text)
+		report(rsp, fnv1.Severity_SEVERITY_FATAL, reconcile.ReasonRefused, "the claim is refused, nothing has been changed:\n"+text)
+		f.log.InfoContext(ctx, "Refused", "tag", req.GetMeta().GetTag(), "violations", len(out.Refused))
+		return rsp, nil
+	}
+	setDesired(rsp, req, out)
+	f.log.DebugContext(ctx, "Answered", "tag", req.GetMeta().GetTag(), "resources", len(out.Composed), "ready", out.Ready)
+	return rsp, nil
+}
+
+// compositeOf takes of the composite resource what the core reads: everything but its status.
+func compositeOf(s *structpb.Struct) manifest.Object {
+	out := make(manifest.Object, len(s.GetFields()))
+	for key, v := range s.GetFields() {
+		if key != "status" {
+			out[key] = fromValue(v, 1)
+		}
+	}
+	return out
+}
+
+func worldOf(req *fnv1.RunFunctionRequest) world.View {
+	v := world.View{
+		Observed: make(map[string]manifest.Tree, len(req.GetObserved().GetResources())),
+		Required: make(map[string][]manifest.Tree, len(req.GetRequiredResources())),
+	}
+	for name, r := range req.GetObserved().GetResources() {
+		v.Observed[name] = tree{r.GetResource()}
+	}
+	for name, answer := range req.GetRequiredResources() {
+		items := make([]manifest.Tree, 0, len(answer.GetItems()))
+		for _, item := range answer.GetItems() {
+			items = append(items, tree{item.GetResource()})
+		}
+		v.Required[name] = items
+	}
+	return v
+}
+
+func requirements(asks map[string]world.Selector) *fnv1.Requirements {
+	out := &fnv1.Requirements{Resources: make(map[string]*fnv1.ResourceSelector, len(asks))}
+	for name, ask := range asks {
+		s := &fnv1.ResourceSelector{ApiVersion: ask.APIVersion, Kind: ask.Kind}
+		if ask.Namespace != "" {
+			s.Namespace = &ask.Namespace
+		}
+		if ask.Name != "" {
+			s.Match = &fnv1.ResourceSelector_MatchName{MatchName: ask.Name}
+		} else {
+			s.Match = &fnv1.ResourceSelector_MatchLabels{MatchLabels: &fnv1.MatchLabels{Labels: ask.Labels}}
+		}
+		out.Resources[name] = s
+	}
+	return out
+}
+
+// respond starts a response with what the pipeline has so far. The SDK's own helpers for this do little more and bring
+// controller-runtime and client-go into the binary.
+func respond(req *fnv1.RunFunctionRequest) *fnv1.RunFunctionResponse {
+	return &fnv1.RunFunctionResponse{
+		Meta:    &fnv1.ResponseMeta{Tag: req.GetMeta().GetTag(), Ttl: durationpb.New(ttl)},
+		Desired: req.GetDesired(),
+		Context: req.GetContext(),
+	}
+}
+
+// report adds a result. It reaches the claim too: results are the only events a developer sees.
+func report(rsp *fnv1.RunFunctionResponse, severity fnv1.Severity, reason, message string) {
+	r := &fnv1.Result{Severity: severity, Message: message, Target: fnv1.Target_TARGET_COMPOSITE_AND_CLAIM.Enum()}
+	if reason != "" {
+		r.Reason = &reason
+	}
+	rsp.Results = append(rsp.Results, r)
+}
+
+func setConditions(rsp *fnv1.RunFunctionResponse, conditions []reconcile.Condition) {
+	for _, c := range conditions {
+		rsp.Conditions = append(rsp.Conditions, &fnv1.Condition{
+			Type: c.Type, Status: statuses[c.Status], Reason: c.Reason, Message: &c.Message,
+			Target: fnv1.Target_TARGET_COMPOSITE_AND_CLAIM.Enum(),
+		})
+	}
+}
+
+var statuses = map[string]fnv1.Status{
+	"True":    fnv1.Status_STATUS_CONDITION_TRUE,
+	"False":   fnv1.Status_STATUS_CONDITION_FALSE,
+	"Unknown": fnv1.Status_STATUS_CONDITION_UNKNOWN,
+}
+
+// announce sends an event for each condition that changed its meaning since the last call: one, not one a minute.
+func announce(rsp *fnv1.RunFunctionResponse, composite *structpb.Struct, out reconcile.Outcome) {
+	before := map[string]string{}
+	for _, c := range (tree{composite}).Items("status", "conditions") {
+		before[manifest.String(c, "type")] = manifest.String(c, "status") + " " + manifest.String(c, "reason")
+	}
+	if len(out.Refused) > 0 {
+		return // The refusal itself is the event.
+	}
+	for _, c := range out.Conditions {
+		was, known := before[c.Type]
+		if was == c.Status+" "+c.Reason || !known && c.Status != "True" {
+			continue
+		}
+		text := c.Type + " is " + c.Status + ": " + c.Message
+		severity := fnv1.Severity_SEVERITY_NORMAL
+		if c.Status == "False" && c.Reason != reconcile.ReasonWaiting {
+			severity = fnv1.Severity_SEVERITY_WARNING
+		}
+		report(rsp, severity, c.Reason, text)
+	}
+}
+
+func setDesired(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, out reconcile.Outcome) {
+	if rsp.GetDesired() == nil {
+		rsp.Desired = &fnv1.State{}
+	}
+	desired := rsp.GetDesired()
+	if desired.GetResources() == nil {
+		desired.Resources = make(map[string]*fnv1.Resource, len(out.Composed))
+	}
+	for _, c := range out.Composed {
+		r := &fnv1.Resource{Ready: fnv1.Ready_READY_FALSE}
+		if c.Ready {
+			r.Ready = fnv1.Ready_READY_TRUE
+		}
+		if c.Object != nil {
+			r.Resource = toStruct(c.Object)
+		} else if r.Resource = asObserved(req.GetObserved().GetResources()[c.Name].GetResource()); desired.GetResources()[c.Name] != nil {
+			continue // An earlier step of the pipeline emits it.
+		}
+		desired.Resources[c.Name] = r
+	}
+
+	composite := desired.GetComposite()
+	if composite.GetResource() == nil {
+		composite = &fnv1.Resource{Resource: toStruct(map[string]any{
+			"apiVersion": v1alpha1.APIVersion, "kind": manifest.String(tree{req.GetObserved().GetComposite().GetResource()}, "kind"),
+		})}
+		desired.Composite = composite
+	}
+	composite.Resource.Fields["status"] = structpb.NewStructValue(toStruct(statusOf(out.Status)))
+	composite.Ready = fnv1.Ready_READY_FALSE
+	if out.Ready {
+		composite.Ready = fnv1.Ready_READY_TRUE
+	}
+}
+
+// asObserved is what a composed resource was last asked to be: its identity and its spec, without what the API server
+// and the provider added.
+func asObserved(s *structpb.Struct) *structpb.Struct {
+	t := tree{s}
+	metadata := map[string]any{"name": manifest.String(t, "metadata", "name")}
+	if namespace := manifest.String(t, "metadata", "namespace"); namespace != "" {
+		metadata["namespace"] = namespace
+	}
+	labels := map[string]any{}
+	for _, key := range t.Keys("metadata", "labels") {
+		labels[key] = manifest.String(t, "metadata", "labels", key)
+	}
+	if len(labels) > 0 {
+		metadata["labels"] = labels
+	}
+	if name := manifest.String(t, "metadata", "annotations", "crossplane.io/external-name"); name != "" {
+		metadata["annotations"] = map[string]any{"crossplane.io/external-name": name}
+	}
+	out := toStruct(map[string]any{"apiVersion": manifest.String(t, "apiVersion"), "kind": manifest.String(t, "kind"), "metadata": metadata})
+	if spec, ok := s.GetFields()["spec"]; ok {
+		out.Fields["spec"] = spec
+	}
+	return out
+}

@@ -1,0 +1,329 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+	"github.com/bizmatters/function-hardened-postgres/internal/lock"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
+// Observed is the world as one call shows it, beside what was asked for.
+type Observed struct {
+	Asked
+	Policy *v1beta1.Policy
+
+	// Cluster is the living Cluster; nil where there is none. ClusterKnown is false while nobody has looked yet.
+	Cluster      *world.Cluster
+	ClusterKnown bool
+	// StorageClass is the class behind every volume; nil where there is none.
+	StorageClass      *world.StorageClass
+	StorageClassKnown bool
+
+	Bucket     world.Bucket
+	BucketName string
+	Keys       world.Secret
+	// Window is the recovery window of this incarnation.
+	Window world.Window
+	// Exists tells which composed resources exist and can be changed, by composition-resource-name.
+	Settled map[string]bool
+	// Deletable are managed resources of ours that would delete what they manage.
+	Deletable []string
+	// Gate is what the gate still waits for; empty once it has opened.
+	Gate []string
+}
+
+// judgeObserved is one question to the world: findings where the promise is broken, a reason where nobody can tell yet.
+type judgeObserved struct {
+	rule  string
+	judge func(Observed) (found Findings, pending string)
+}
+
+// observedRules are the rules whose truth lies in the world, not in what was asked for.
+var observedRules = []judgeObserved{
+	{"CNPG-1.1", func(o Observed) (Findings, string) {
+		if o.Cluster == nil {
+			return nil, notAlive
+		}
+		if o.Cluster.Instances < MinInstances {
+			return one("CNPG-1.1", "Cluster", "spec.instances", strconv.FormatInt(o.Cluster.Instances, 10), "the living Cluster has fewer than 3 instances", "remove what scales it"), ""
+		}
+		if o.Cluster.Ready < o.Cluster.Instances {
+			return nil, fmt.Sprintf("%d of %d instances are ready", o.Cluster.Ready, o.Cluster.Instances)
+		}
+		return nil, ""
+	}},
+	{"CNPG-1.2", func(o Observed) (Findings, string) {
+		c := o.Cluster
+		switch {
+		case c == nil:
+			return nil, notAlive
+		case c.DataDurability != "required" || c.SyncNumber < 1:
+			return one("CNPG-1.2", "Cluster", "spec.postgresql.synchronous", c.DataDurability, "the living Cluster acknowledges commits that no standby has", "let this function write it: see why the Cluster's Object is not synced"), ""
+		case !c.FailoverQuorum:
+			return one("CNPG-1.2", "Cluster", "spec.postgresql.synchronous.failoverQuorum", "false", "the living Cluster may promote a standby that lacks acknowledged commits", "let this function write it: see why the Cluster's Object is not synced"), ""
+		}
+		return nil, ""
+	}},
+	{"CNPG-1.3", func(o Observed) (Findings, string) {
+		switch {
+		case o.Cluster == nil:
+			return nil, notAlive
+		case o.Cluster.AntiAffinity != "required":
+			return one("CNPG-1.3", "Cluster", "spec.affinity.podAntiAffinityType", o.Cluster.AntiAffinity, "instances of the living Cluster may share a node", "let this function write it: see why the Cluster's Object is not synced"), ""
+		}
+		return nil, ""
+	}},
+	{"CNPG-1.4", func(o Observed) (Findings, string) {
+		switch {
+		case o.Cluster == nil:
+			return nil, notAlive
+		case o.Cluster.Ready < 2:
+			return nil, "there is no standby to promote"
+		}
+		return nil, ""
+	}},
+	{"CNPG-2.1", func(o Observed) (Findings, string) {
+		c := o.Cluster
+		switch {
+		case c == nil:
+			return nil, notAlive
+		case c.Method == "":
+			return one("CNPG-2.1", "Cluster", "spec.plugins", "", "the living Cluster has no archiver: it looks healthy and archives nothing", "let this function write it: see why the Cluster's Object is not synced"), ""
+		case c.Archiving == "False":
+			return one("CNPG-2.1", "Cluster", "status.conditions", "", "WAL is not archived: "+Clip(c.ArchivingMessage, 200), "see the runbook of PostgresArchivingFailing"), ""
+		case c.Archiving != "True":
+			return nil, "no WAL has been archived yet"
+		}
+		return nil, ""
+	}},
+	{"CNPG-3.1", func(o Observed) (Findings, string) {
+		c := o.Cluster
+		switch {
+		case c == nil:
+			return nil, notAlive
+		case c.LastBackup == "False" && o.Window.LastBackup == "":
+			return one("CNPG-3.1", "Cluster", "status.conditions", "", "no base backup has succeeded: "+Clip(c.LastBackupMessage, 200), "see the runbook of PostgresBackupFailed"), ""
+		case o.Window.LastBackup == "":
+			return nil, "no base backup has been finished yet"
+		case !o.Settled["scheduled-backup"]:
+			return nil, "the ScheduledBackup is not in place yet"
+		}
+		return nil, ""
+	}},
+	{"CNPG-3.2", func(o Observed) (Findings, string) {
+		if o.Cluster == nil {
+			return nil, notAlive
+		}
+		return nil, ""
+	}},
+	{"CNPG-3.3", func(o Observed) (Findings, string) {
+		if o.Keys.Synced {
+			return nil, ""
+		}
+		if o.Cluster != nil && o.Settled["credentials"] {
+			return one("CNPG-3.3", "ExternalSecret", "status.conditions", "", "the keys of the bucket are not synced: "+o.Keys.Reason, "repair the secret store; archiving stops when the keys are rotated"), ""
+		}
+		return nil, "the keys of the bucket are not synced: " + o.Keys.Reason
+	}},
+	{"CNPG-4.1", func(o Observed) (Findings, string) {
+		if len(o.Deletable) > 0 {
+			return one("CNPG-4.1", "managed resources", "spec.managementPolicies", strings.Join(o.Deletable, ", "), "would delete what they manage if the claim were deleted now", "remove what overwrites their managementPolicies"), ""
+		}
+		if o.Cluster == nil {
+			return nil, notAlive
+		}
+		return nil, ""
+	}},
+	{"CNPG-4.2", func(o Observed) (Findings, string) {
+		if !o.StorageClassKnown {
+			return nil, "the StorageClass has not been looked up yet"
+		}
+		return JudgeStorageClass(o.Policy.StorageClassName, o.StorageClass), ""
+	}},
+	{"CNPG-4.3", judgeObservedBucket},
+	{"CNPG-5.1", func(o Observed) (Findings, string) {
+		if o.Cluster == nil {
+			return nil, notAlive
+		}
+		if o.Policy.Monitoring.PodMonitor != "operator" && !o.Settled["pod-monitor"] {
+			return nil, "the PodMonitor is not in place yet"
+		}
+		return nil, ""
+	}},
+	{"CNPG-5.2", func(o Observed) (Findings, string) {
+		if !o.Settled["prometheus-rule"] {
+			return nil, "the PrometheusRule is not in place yet"
+		}
+		return nil, ""
+	}},
+	{"ZDL-01", func(o Observed) (Findings, string) {
+		if !o.Bucket.LockObserved {
+			return nil, "the bucket's lock has not been observed yet"
+		}
+		if least := lock.MinDays(o.RetentionDays, o.Schedule.MaxGap()); o.Bucket.LockDays < least {
+			return one("ZDL-01", "bucket "+o.BucketName, "defaultRetention.days", strconv.FormatInt(o.Bucket.LockDays, 10),
+				fmt.Sprintf("the bucket's lock is too short: to recover to the first second of %d days, backups up to %d days old must still be locked", o.RetentionDays, least),
+				fmt.Sprintf("set the bucket's default retention to %d days or more; what was written meanwhile keeps the shorter lock", max(least, o.LockDays))), ""
+		}
+		return nil, ""
+	}},
+	{"ZDL-02", func(o Observed) (Findings, string) {
+		switch {
+		case o.Bucket.ExpiresCurrent:
+			return one("ZDL-02", "bucket "+o.BucketName, "lifecycle", "", "the bucket's lifecycle expires current versions: it can remove the only base backup", "remove every rule that expires by days or date"), ""
+		case !o.Bucket.LifecycleObserved:
+			return nil, "the bucket's lifecycle has not been observed yet"
+		}
+		return nil, ""
+	}},
+	{"ZDL-03", func(o Observed) (Findings, string) {
+		if len(o.Gate) > 0 {
+			return nil, "waiting for " + strings.Join(o.Gate, "; ")
+		}
+		return nil, ""
+	}},
+	{"ZDL-05", func(o Observed) (Findings, string) {
+		if o.Cluster == nil {
+			return nil, notAlive
+		}
+		return nil, ""
+	}},
+	{"ZDL-07", func(o Observed) (Findings, string) {
+		if !o.ClusterKnown {
+			return nil, "nobody has looked yet whether a Cluster of this name exists"
+		}
+		return nil, ""
+	}},
+	{"ZDL-10", func(o Observed) (Findings, string) {
+		c := o.Cluster
+		switch {
+		case c == nil:
+			return nil, ""
+		case c.Hibernated:
+			return one("ZDL-10", "Cluster", "metadata.annotations[cnpg.io/hibernation]", "on", "the database was hibernated by hand: nothing runs and nothing is backed up", "remove the annotation"), ""
+		case c.Fenced:
+			return one("ZDL-10", "Cluster", "metadata.annotations[cnpg.io/fencedInstances]", "", "instances were fenced by hand: PostgreSQL is stopped there and stays stopped", "remove the annotation"), ""
+		case len(c.Bypasses) > 0:
+			return one("ZDL-10", "Cluster", "metadata.annotations", strings.Join(c.Bypasses, ", "), "annotations switch protection off on the living Cluster", "remove them"), ""
+		}
+		return nil, ""
+	}},
+	{"ZDL-11", func(o Observed) (Findings, string) {
+		if o.Cluster == nil {
+			return nil, notAlive
+		}
+		return nil, ""
+	}},
+}
+
+const notAlive = "the database does not exist yet"
+
+// JudgeObserved judges the world. The second result says, by rule, what cannot be told yet.
+func JudgeObserved(o Observed) (Findings, map[string]string) {
+	var found Findings
+	pending := map[string]string{}
+	for _, r := range observedRules {
+		fs, wait := r.judge(o)
+		found = append(found, fs...)
+		if wait != "" {
+			pending[r.rule] = wait
+		}
+	}
+	return found, pending
+}
+
+// JudgeBucketInForce says what keeps the bucket from protecting anything yet: the part of CNPG-4.3 and ZDL-01 that the
+// gate (ZDL-03) waits for. Each sentence says what is missing and where to look.
+func JudgeBucketInForce(o Observed, waivers Waivers) []string {
+	b := o.Bucket
+	var wait []string
+	at := "bucket " + o.BucketName
+	adopted := o.Policy.Bucket.Mode == "existing"
+	switch {
+	case !b.Observed:
+		wait = append(wait, at+" to be observed")
+		return wait
+	case !b.LockObserved:
+		wait = append(wait, "the Object Lock of "+at+" to be observed")
+	case b.Mode != "COMPLIANCE":
+		wait = append(wait, fmt.Sprintf("%s to lock in COMPLIANCE mode (observed: %s)", at, or(b.Mode, "no default retention")))
+	case b.LockDays < lock.MinDays(o.RetentionDays, o.Schedule.MaxGap()), !adopted && b.LockDays < o.LockDays:
+		wait = append(wait, fmt.Sprintf("%s to lock for %d days (observed: %d)", at, o.LockDays, b.LockDays))
+	}
+	if b.Versioning != "Enabled" {
+		wait = append(wait, fmt.Sprintf("versioning of %s to be Enabled (observed: %s)", at, or(b.Versioning, "nothing yet")))
+	}
+	if _, waived := waivers["CNPG-4.3"]; adopted && !waived {
+		if b.Encryption == "" {
+			wait = append(wait, "the default encryption of "+at+" to be observed")
+		}
+		if !b.PublicAccessBlocked {
+			wait = append(wait, "the public access block of "+at+" to be observed with all four switches on")
+		}
+	}
+	return wait
+}
+
+func judgeObservedBucket(o Observed) (Findings, string) {
+	b := o.Bucket
+	object := "bucket " + o.BucketName
+	switch {
+	case !b.Observed:
+		return nil, object + " has not been observed yet"
+	case b.LockObserved && b.Mode != "COMPLIANCE":
+		return one("CNPG-4.3", object, "defaultRetention.mode", b.Mode, "the bucket does not lock in COMPLIANCE mode: whoever holds the account can destroy backups", "set the default retention to COMPLIANCE; find out who changed it"), ""
+	case b.Versioning == "Suspended":
+		return one("CNPG-4.3", object, "versioning", b.Versioning, "versioning is suspended: an overwritten backup is gone", "enable versioning; find out who changed it"), ""
+	case !b.LockObserved || b.Versioning == "":
+		return nil, "lock and versioning of " + object + " have not been observed yet"
+	case b.Encryption == "" || !b.PublicAccessBlocked:
+		return nil, "encryption and public access block of " + object + " have not been observed yet"
+	case o.Policy.Bucket.Mode != "existing" && !b.Policy:
+		return nil, "the bucket policy of " + object + " has not been observed yet"
+	case o.Policy.Bucket.Mode != "existing" && len(o.Policy.Bucket.Administrators) == 0:
+		return Findings{{Rule: "CNPG-4.3", Object: object, Path: "policy", Message: "anybody with s3:PutBucketObjectLockConfiguration on the account can lower the lock for new backups",
+			Fix: "name provider-aws' identity in the policy's bucket.administrators", Waiver: "the platform's policy names no administrators"}}, ""
+	}
+	return nil, ""
+}
+
+// JudgeStorageClass judges layer 2 as it really is (CNPG-4.2). A nil class does not exist.
+func JudgeStorageClass(name string, s *world.StorageClass) Findings {
+	object := "StorageClass " + name
+	if s == nil {
+		return Findings{{Rule: "CNPG-4.2", Object: object, Message: "does not exist: no volume can be made, and nothing says that a volume outlives its database",
+			Fix: fmt.Sprintf(`apply {apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: %s}, provisioner: ebs.csi.aws.com, parameters: {type: gp3, encrypted: "true"}, reclaimPolicy: Retain, volumeBindingMode: WaitForFirstConsumer, allowVolumeExpansion: true} with your cloud's provisioner (apis/storageclasses has AWS, GCP and Azure)`, name)}}
+	}
+	var found Findings
+	refuse := func(path, value, message, fix string) {
+		found = append(found, Finding{Rule: "CNPG-4.2", Object: object, Path: path, Value: value, Message: message, Fix: fix})
+	}
+	if s.ReclaimPolicy != "Retain" {
+		refuse("reclaimPolicy", or(s.ReclaimPolicy, "Delete"), "the cloud deletes the disk as soon as its claim goes", "a class cannot be changed: delete it and apply one with reclaimPolicy: Retain; existing volumes keep the policy they were made with, patch their PersistentVolumes")
+	}
+	if s.BindingMode != "WaitForFirstConsumer" {
+		refuse("volumeBindingMode", or(s.BindingMode, "Immediate"), "disks are made in any zone before the pods are placed: instances may then not fit on different nodes", "delete the class and apply one with volumeBindingMode: WaitForFirstConsumer")
+	}
+	if !s.Expandable {
+		refuse("allowVolumeExpansion", "false", "a full volume stops the database and cannot grow", "set allowVolumeExpansion: true")
+	}
+	if s.Provisioner == "ebs.csi.aws.com" && !slices.Contains([]string{"true", "True", "1"}, s.Parameters["encrypted"]) {
+		refuse("parameters.encrypted", s.Parameters["encrypted"], "disks that outlive their database are not encrypted", `delete the class and apply one with encrypted: "true"`)
+	}
+	return found
+}
+
+func one(rule, object, path, value, message, fix string) Findings {
+	return Findings{{Rule: rule, Object: object, Path: path, Value: value, Message: message, Fix: fix}}
+}
+
+func or(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}

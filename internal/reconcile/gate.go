@@ -1,0 +1,117 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
+)
+
+// waits is what the one-way gate (ZDL-03) still waits for before each stage may come into being: lock, versioning and
+// keys observed in force → ObjectStore → Cluster → ScheduledBackup. Sentences for the developer.
+type waits struct {
+	protection, database, operation []string
+}
+
+// open says whether a resource of this stage may come into being.
+func (w waits) open(stage hardened.Stage) bool {
+	switch stage {
+	case hardened.Protection:
+		return true
+	case hardened.Archive:
+		return len(w.protection) == 0
+	case hardened.Database:
+		return len(w.protection)+len(w.database) == 0
+	case hardened.Operation:
+		return len(w.operation) == 0
+	}
+	return false
+}
+
+// before is all that a database which does not live yet waits for.
+func (w waits) before() []string { return slices.Concat(w.protection, w.database) }
+
+// judgeGate fills in what is waited for.
+func (s *state) judgeGate(bootstrapWaits []string) {
+	v := s.in.World
+	s.wait.protection = contract.JudgeBucketInForce(s.observed, s.waived)
+	for i, text := range s.wait.protection {
+		s.wait.protection[i] = text + s.reason(hardened.Bucket, hardened.BucketObjectLock, hardened.BucketVersioning)
+	}
+	if !s.observed.Keys.Synced {
+		s.wait.protection = append(s.wait.protection, fmt.Sprintf("the bucket's keys in Secret %s (%s)%s",
+			hardened.CredentialsName(s.claim.Name), s.observed.Keys.Reason, s.reason(hardened.Credentials)))
+	}
+
+	if !s.identity.known {
+		s.wait.database = append(s.wait.database, "the answer whether a Cluster of this name exists already")
+	}
+	if hardened.Plugin(s.policy) {
+		if _, there := v.Wrapped(hardened.ObjectStore); !there {
+			s.wait.database = append(s.wait.database, "the ObjectStore to exist"+s.reason(hardened.ObjectStore))
+		}
+		if _, answered := v.Answer(askArchive); !answered && s.identity.cluster == nil {
+			s.wait.database = append(s.wait.database, "the answer whether an archive of this name exists already")
+		}
+	}
+	if !s.observed.StorageClassKnown {
+		s.wait.database = append(s.wait.database, "the answer about StorageClass "+s.policy.StorageClassName)
+	}
+	s.wait.database = append(s.wait.database, bootstrapWaits...)
+	if s.identity.cluster == nil {
+		s.wait.operation = append(s.wait.operation, "the Cluster to exist")
+	}
+
+	// Without a class that retains there is no second layer: a database that does not live yet is refused. One that
+	// lives goes on, and the claim says what is wrong.
+	if s.observed.StorageClassKnown && s.identity.cluster == nil && !s.identity.composed {
+		s.refuse(contract.JudgeStorageClass(s.policy.StorageClassName, s.observed.StorageClass))
+	}
+	if s.identity.cluster == nil {
+		s.observed.Gate = s.wait.before()
+	}
+}
+
+// reason is what the provider says of the first of these resources that has a problem.
+func (s *state) reason(names ...string) string {
+	for _, name := range names {
+		if r := s.in.World.Resource(name); r.Exists && r.Message != "" && !r.Settled() {
+			return fmt.Sprintf(" [%s: %s]", name, contract.Clip(strings.Join(strings.Fields(r.Message), " "), 200))
+		}
+	}
+	return ""
+}
+
+// ready is the readiness of one composed resource, from the real state and never from "was created".
+func (s *state) ready(name string) bool {
+	r := s.in.World.Resource(name)
+	switch name {
+	case hardened.Cluster:
+		return r.Synced && s.databaseReady()
+	case hardened.BucketLifecycle:
+		if !hardened.Managed(s.policy) {
+			return true // An adopted bucket may have none; there is nothing to observe then.
+		}
+		return r.Settled() && s.observed.Bucket.LifecycleObserved
+	case hardened.BucketObjectLock:
+		return r.Settled() && s.observed.Bucket.LockObserved
+	case hardened.Credentials:
+		return r.Synced && s.observed.Keys.Synced
+	case hardened.ClaimPresence:
+		return r.Exists // Plain Kubernetes: there as soon as it is there.
+	}
+	return r.Settled()
+}
+
+func (s *state) databaseReady() bool {
+	c := s.identity.cluster
+	return c != nil && c.ReadyCondition == "True" && !c.Hibernated
+}
+
+// recoverable says whether the database can be recovered: WAL arrives, and a base backup lies before it.
+func (s *state) recoverable() bool {
+	c := s.identity.cluster
+	return c != nil && c.Archiving == "True" && s.observed.Window.RecoverableSince != ""
+}

@@ -1,0 +1,208 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/bootstrap"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
+// Names of the requirements: as frozen as the names of composed resources, because a control plane keeps answering the
+// ones it has seen.
+const (
+	askCluster      = "cluster"
+	askStorageClass = "storage-class"
+	askArchive      = "archive"
+)
+
+// identity is whose database this is (ZDL-07).
+//
+//	composed  Cluster  archive  what it is                      what happens
+//	no        none     empty    fresh                           made once protection is in force
+//	yes       ours     any      still ours                      emitted in every answer
+//	no        ours     any      orphan of ours                  adopted as it is: same place, same incarnation
+//	any       foreign  any      somebody else's                 refused
+//	no        none     full     gone, and its archive is full   refused: the way back is a recovery
+//	yes       none     any      deleted by hand                 never made again empty; the claim says how to recover
+type identity struct {
+	// composed is true where the Cluster's Object exists.
+	composed bool
+	// cluster is the living Cluster; nil where there is none.
+	cluster *world.Cluster
+	// known is true once somebody looked.
+	known bool
+	// deleted is true where the Cluster has lived under this claim and is gone.
+	deleted bool
+}
+
+// requirements are the objects this claim wants to see. They follow from claim and policy alone, so they are the same
+// in every call.
+func (s *state) requirements() map[string]world.Selector {
+	if s.claim == nil || s.policy == nil {
+		return nil
+	}
+	ns, name := s.claim.Namespace, s.claim.Name
+	asks := map[string]world.Selector{
+		askCluster:      {APIVersion: "postgresql.cnpg.io/v1", Kind: "Cluster", Namespace: ns, Name: name},
+		askStorageClass: {APIVersion: "storage.k8s.io/v1", Kind: "StorageClass", Name: s.policy.StorageClassName},
+	}
+	if hardened.Plugin(s.policy) {
+		asks[askArchive] = world.Selector{APIVersion: "barmancloud.cnpg.io/v1", Kind: "ObjectStore", Namespace: ns, Name: hardened.ObjectStoreName(name)}
+	}
+	for key, ask := range bootstrap.Asks(s.claim, s.policy) {
+		asks[key] = ask
+	}
+	return asks
+}
+
+// observe turns the view into facts.
+func (s *state) observe() {
+	v := s.in.World
+	_, s.identity.composed = v.Observed[hardened.Cluster]
+	answer, answered := v.Answer(askCluster)
+	wrapped, seen := v.Wrapped(hardened.Cluster)
+	s.identity.known = answered || seen
+	switch {
+	case answered && answer != nil:
+		c := world.ClusterOf(answer)
+		s.identity.cluster = &c
+	case answered:
+		// The answer is newer than the copy in the Object's status, which stays when the Cluster is deleted.
+		s.identity.deleted = seen
+	case seen:
+		c := world.ClusterOf(wrapped)
+		s.identity.cluster = &c
+	}
+
+	if t, ok := v.Wrapped(hardened.ObjectStore); ok {
+		s.archive = world.ArchiveOf(t)
+	} else if t, _ := v.Answer(askArchive); t != nil {
+		s.archive = world.ArchiveOf(t)
+	}
+
+	s.place = hardened.PlaceOf(s.claim, s.policy)
+	o := contract.Observed{
+		Asked: s.asked, Policy: s.policy,
+		Cluster: s.identity.cluster, ClusterKnown: s.identity.known,
+		Bucket: v.BucketFacts(), BucketName: s.place.Bucket, Keys: v.SecretFacts(hardened.Credentials),
+		Settled: map[string]bool{}, Deletable: v.Deletable(),
+	}
+	if t, answered := v.Answer(askStorageClass); answered {
+		o.StorageClassKnown = true
+		if t != nil {
+			class := world.StorageClassOf(t)
+			o.StorageClass = &class
+		}
+	}
+	for _, name := range []string{hardened.Credentials, hardened.ScheduledBackup, hardened.PodMonitor, hardened.PrometheusRule} {
+		o.Settled[name] = v.Resource(name).Settled()
+	}
+	s.observed = o
+}
+
+// judgeIdentity decides the row of the table above, and where the database archives.
+func (s *state) judgeIdentity() {
+	c, live := s.claim, s.identity.cluster
+	wanted := s.place
+	if live != nil {
+		s.place.ServerName = live.ServerName
+		s.observed.Window = s.window(live)
+		if foreign := live.ClaimNamespace != c.Namespace || live.ClaimName != c.Name; foreign {
+			s.refuse(contract.Findings{{
+				Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
+				Message: fmt.Sprintf("a Cluster %s/%s exists already and is not this claim's%s: adopting it would reconfigure somebody's database", c.Namespace, c.Name, owner(live)),
+				Fix: fmt.Sprintf("choose another name; if it really is this claim's, say so on it: kubectl -n %s label clusters.postgresql.cnpg.io %s %s=%s %s=%s",
+					c.Namespace, c.Name, hardened.LabelClaim, c.Name, hardened.LabelClaimNamespace, c.Namespace),
+			}})
+			return
+		}
+		s.refuse(contract.JudgeFrozen(s.asked, s.policy.StorageClassName, live))
+		s.judgePlace(live, wanted)
+		return
+	}
+	if s.identity.composed || !s.identity.known {
+		return
+	}
+	if full := s.archive.Windows[wanted.ServerName]; full.RecoverableSince != "" {
+		s.refuse(contract.Findings{{
+			Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
+			Message: fmt.Sprintf("the database is gone and its archive is full: s3://%s/%s/%s can be recovered from %s on. A new, empty database could not archive there: CloudNativePG would call it ready while nothing is backed up",
+				wanted.Bucket, wanted.Path, wanted.ServerName, full.RecoverableSince),
+			Fix: fmt.Sprintf("write spec.bootstrap.recovery: {source: %s} to bring it back, or choose another name for an empty database", c.Name),
+		}})
+	}
+}
+
+// judgePlace refuses to move the archive of a living database (ZDL-08): WAL would go on in the new place while the base
+// backups it belongs to lie in the old one.
+func (s *state) judgePlace(live *world.Cluster, wanted hardened.Place) {
+	destination := live.Destination
+	if live.Method == "plugin" {
+		if live.ObjectStore != hardened.ObjectStoreName(s.claim.Name) {
+			s.refuse(contract.Findings{{
+				Rule: "ZDL-08", Path: "metadata.name", Value: s.claim.Name,
+				Message: fmt.Sprintf("the living Cluster archives through ObjectStore %q, which is not the one this function manages", live.ObjectStore),
+				Fix:     "move the database into a new claim with bootstrap.recovery, or let the Cluster archive through ObjectStore " + hardened.ObjectStoreName(s.claim.Name),
+			}})
+		}
+		destination = s.archive.Destination
+	}
+	if destination == "" {
+		return // Not known yet: nothing says that it moves.
+	}
+	want := "s3://" + wanted.Bucket + "/" + wanted.Path + "/"
+	if strings.TrimSuffix(destination, "/")+"/" == want {
+		return
+	}
+	s.refuse(contract.Findings{{
+		Rule: "ZDL-08", Path: "bucket", Value: want,
+		Message: fmt.Sprintf("the living database archives into %s: moving the archive would part its WAL from the base backups it belongs to", destination),
+		Fix:     "put the bucket's mode, name, prefix and salt in the platform's policy back to what they were",
+	}})
+}
+
+// window is the recovery window of the living incarnation.
+func (s *state) window(live *world.Cluster) world.Window {
+	if live.Method == "inTree" {
+		return world.Window{RecoverableSince: live.RecoverableSince, LastBackup: live.LastBackupTime}
+	}
+	return s.archive.Windows[live.ServerName]
+}
+
+// bootstrap decides where the first data comes from.
+func (s *state) bootstrap() bootstrap.Plan {
+	plan := bootstrap.Make(s.claim, s.policy, s.place, s.terms, s.identity.cluster, s.in.World, s.in.Now)
+	s.refuse(plan.Findings)
+	return plan
+}
+
+func owner(live *world.Cluster) string {
+	if live.ClaimName == "" {
+		return " (it carries none of our labels)"
+	}
+	return fmt.Sprintf(" (it belongs to the claim %s/%s)", live.ClaimNamespace, live.ClaimName)
+}
+
+// keep are the composed resources that exist and that this call would not have emitted: a policy that switched a part
+// off, a source that is no longer named. Leaving one out would delete it (ZDL-04).
+func (s *state) keep(emitted map[string]bool) []Composed {
+	var kept []Composed
+	for _, name := range manifest.SortedKeys(s.in.World.Observed) {
+		if !emitted[name] && s.ours(name) {
+			kept = append(kept, Composed{Name: name, Ready: true})
+		}
+	}
+	return kept
+}
+
+// ours says whether a composed resource was made by this function rather than by another step of the pipeline.
+func (s *state) ours(name string) bool {
+	if hardened.Known(name) {
+		return true
+	}
+	return manifest.String(s.in.World.Observed[name], "metadata", "labels", hardened.LabelProtected) != ""
+}

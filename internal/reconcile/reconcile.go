@@ -1,0 +1,180 @@
+// Package reconcile is the pure core: one claim, the platform's policy and the world as observed become the desired
+// resources and a report. The gRPC function, the offline render and the tests all call it; it reads no clock, no
+// network and no cluster.
+//
+// Its order of precedence is the product's: never lose data; never let go of what exists because of a doubt; refuse
+// loudly; then be convenient. Whatever it cannot decide it either waits for (nothing new comes into being) or refuses
+// (nothing changes at all).
+package reconcile
+
+import (
+	"time"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/policy"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
+// Input is everything one call knows.
+type Input struct {
+	// Composite is the composite resource: apiVersion, kind, metadata and spec are read.
+	Composite manifest.Object
+	// Policy is the pipeline step's input.
+	Policy manifest.Object
+	World  world.View
+	// Now is the time of the call. It only decides whether waivers have expired and whether a recovery target lies in
+	// the future; it never reaches the output (ZDL-13).
+	Now time.Time
+	// Complete opens every gate: the set as it stands once protection is in force. For people who want to read it;
+	// never for a control plane.
+	Complete bool
+}
+
+// Composed is one desired resource.
+type Composed struct {
+	Name string
+	// Object is what is wanted. Nil means: as observed, because this call has no reason to change it and none to let go
+	// of it (ZDL-04).
+	Object manifest.Object
+	Ready  bool
+}
+
+// Outcome is what one call answers.
+type Outcome struct {
+	// Composed is empty where Refused is not.
+	Composed []Composed
+	// Requirements are the objects the next call wants to see.
+	Requirements map[string]world.Selector
+	Status       *v1alpha1.Status
+	Conditions   []Condition
+	// Refused are the violations that refuse the claim: nothing is changed, all of them are told at once.
+	Refused contract.Findings
+	// Ready is the readiness of the whole: the database works, archives and can be recovered.
+	Ready bool
+}
+
+// state is one call on its way from input to outcome.
+type state struct {
+	in     Input
+	policy *v1beta1.Policy
+	claim  *claim.Claim
+	asked  contract.Asked
+	terms  claim.BackupTerms
+	waived contract.Waivers
+
+	identity identity
+	place    hardened.Place
+	observed contract.Observed
+	archive  world.Archive
+
+	found contract.Findings
+	wait  waits
+}
+
+// Run decides.
+func Run(in Input) Outcome {
+	s := &state{in: in}
+	var found contract.Findings
+	s.policy, found = policy.Decode(in.Policy)
+	s.refuse(found)
+	s.claim, found = claim.Decode(in.Composite)
+	s.refuse(found)
+	if s.policy == nil || s.claim == nil || len(s.found.Violations()) > 0 {
+		return s.refused()
+	}
+	c := s.claim
+	s.waived = contract.WaiversFor(s.policy, c.Namespace, c.Name, day(in.Now))
+
+	s.terms, found = c.BackupTerms(s.policy)
+	s.refuse(found)
+	s.refuse(c.JudgeNames())
+	s.asked = contract.Asked{
+		Namespace: c.Namespace, Name: c.Name, Spec: c.Spec,
+		Schedule: s.terms.Schedule, RetentionDays: s.terms.RetentionDays, LockDays: s.terms.LockDays,
+	}
+	if len(found) == 0 {
+		s.refuse(contract.JudgeClaim(s.asked, s.policy))
+	}
+	s.observe()
+	s.judgeIdentity()
+	plan := s.bootstrap()
+	if len(s.found.Violations()) > 0 {
+		return s.refused()
+	}
+
+	s.judgeGate(plan.Waiting)
+	set := hardened.Set(hardened.Request{
+		Claim: c, Policy: s.policy, Terms: s.terms, Place: s.place, Bootstrap: plan.Bootstrap,
+		Alive: s.identity.cluster != nil,
+	})
+	s.refuse(s.lastGate(set))
+	if len(s.found.Violations()) > 0 {
+		return s.refused()
+	}
+	return s.answer(set, plan.Status)
+}
+
+// refuse collects findings about this claim, with the waivers that hold for it applied.
+func (s *state) refuse(fs contract.Findings) {
+	if s.claim != nil {
+		fs = claim.Named(fs, s.claim.Namespace, s.claim.Name)
+	}
+	s.found = append(s.found, s.waived.Apply(fs)...)
+}
+
+// lastGate judges what is about to be emitted, independently of the code that made it: a finding here is a mistake of
+// ours, and nothing is emitted.
+func (s *state) lastGate(set []hardened.Resource) contract.Findings {
+	objects := make([]manifest.Object, len(set))
+	for i, r := range set {
+		objects[i] = r.Object
+	}
+	found := contract.JudgeManifests(objects, contract.Options{
+		Complete: true, StorageClassName: s.policy.StorageClassName, MaxRunsPerDay: s.policy.Backup.MaxRunsPerDay,
+	})
+	for i := range found {
+		found[i].Message = "refusing to emit an unsafe set, which is a mistake of this function: " + found[i].Message
+	}
+	return found
+}
+
+// refused is the answer that changes nothing.
+func (s *state) refused() Outcome {
+	out := Outcome{Refused: s.found.Violations().Sort(), Requirements: s.requirements()}
+	out.Conditions = s.refusedConditions(out.Refused)
+	return out
+}
+
+func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapStatus) Outcome {
+	out := Outcome{Requirements: s.requirements()}
+	emitted := make(map[string]bool, len(set))
+	for _, r := range set {
+		_, exists := s.in.World.Observed[r.Name]
+		if !exists && !s.in.Complete && !s.wait.open(r.Stage) {
+			continue
+		}
+		emitted[r.Name] = true
+		out.Composed = append(out.Composed, Composed{Name: r.Name, Object: r.Object, Ready: s.ready(r.Name)})
+	}
+	out.Composed = append(out.Composed, s.keep(emitted)...)
+
+	found, pending := contract.JudgeObserved(s.observed)
+	found = s.waived.Apply(append(found, s.found...))
+	verdicts := contract.Verdicts(found, pending, s.waived)
+	out.Status = s.status(verdicts, bootstrap)
+	out.Conditions = s.conditions(verdicts)
+	out.Ready = s.recoverable() && s.databaseReady() && len(s.wait.protection) == 0
+	return out
+}
+
+func day(now time.Time) string {
+	if now.IsZero() {
+		return ""
+	}
+	return now.UTC().Format(time.DateOnly)
+}

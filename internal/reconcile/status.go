@@ -1,0 +1,200 @@
+package reconcile
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+)
+
+// Condition is one condition of the composite resource and of the claim.
+type Condition struct {
+	Type, Reason, Message string
+	// Status is "True", "False" or "Unknown".
+	Status string
+}
+
+// The conditions, and their reasons. Both are public API: alerts and scripts read them.
+const (
+	// ContractSatisfied says whether the zero-data-loss contract holds, rule by rule.
+	ContractSatisfied = "ContractSatisfied"
+	// Protected says whether the three layers of CNPG-4 are in force.
+	Protected = "Protected"
+	// Recoverable says whether WAL arrives in the archive and a base backup lies before it.
+	Recoverable = "Recoverable"
+	// DatabaseReady says whether CloudNativePG calls the database ready.
+	DatabaseReady = "DatabaseReady"
+
+	ReasonRefused          = "Refused"
+	ReasonSatisfied        = "Satisfied"
+	ReasonWaived           = "SatisfiedWithWaivers"
+	ReasonPending          = "Pending"
+	ReasonViolated         = "Violated"
+	ReasonWaiting          = "WaitingForProtection"
+	ReasonNotRecoverable   = "NoBaseBackupYet"
+	ReasonArchivingFailing = "ArchivingFailing"
+	ReasonReady            = "ClusterReady"
+	ReasonNotReady         = "ClusterNotReady"
+	ReasonHibernated       = "Hibernated"
+	ReasonDeleted          = "ClusterDeleted"
+)
+
+// maxConditionMessage bounds a condition's message; the API server allows 32 KiB, and people read the beginning.
+const maxConditionMessage = 4096
+
+// protectionRules are the rules behind the three layers, and behind the time they must hold.
+var protectionRules = map[string]bool{"CNPG-4.1": true, "CNPG-4.2": true, "CNPG-4.3": true, "ZDL-01": true, "ZDL-02": true, "ZDL-03": true}
+
+func (s *state) conditions(verdicts []contract.RuleVerdict) []Condition {
+	return []Condition{s.contractSatisfied(verdicts), s.protected(verdicts), s.recoverability(), s.databaseCondition()}
+}
+
+func (s *state) contractSatisfied(verdicts []contract.RuleVerdict) Condition {
+	c := Condition{Type: ContractSatisfied, Status: "True", Reason: ReasonSatisfied, Message: "every rule holds as observed"}
+	switch contract.Overall(verdicts) {
+	case contract.Violated:
+		c.Status, c.Reason, c.Message = "False", ReasonViolated, told(verdicts, contract.Violated)
+	case contract.Pending:
+		c.Status, c.Reason, c.Message = "Unknown", ReasonPending, told(verdicts, contract.Pending)
+	case contract.Waived:
+		c.Reason, c.Message = ReasonWaived, told(verdicts, contract.Waived)
+	case contract.Satisfied:
+	}
+	return c
+}
+
+func (s *state) protected(all []contract.RuleVerdict) Condition {
+	var verdicts []contract.RuleVerdict
+	for _, v := range all {
+		if protectionRules[v.ID] {
+			verdicts = append(verdicts, v)
+		}
+	}
+	c := Condition{Type: Protected, Status: "True", Reason: ReasonSatisfied, Message: "deletion orphans, volumes are retained, backups are locked"}
+	switch contract.Overall(verdicts) {
+	case contract.Violated:
+		c.Status, c.Reason, c.Message = "False", ReasonViolated, told(verdicts, contract.Violated)
+	case contract.Pending:
+		c.Status, c.Reason, c.Message = "False", ReasonWaiting, told(verdicts, contract.Pending)
+	case contract.Waived:
+		c.Reason, c.Message = ReasonWaived, told(verdicts, contract.Waived)
+	case contract.Satisfied:
+	}
+	return c
+}
+
+func (s *state) recoverability() Condition {
+	c := Condition{Type: Recoverable, Status: "False", Reason: ReasonWaiting}
+	live := s.identity.cluster
+	switch {
+	case live == nil:
+		c.Message = "the database does not exist yet"
+	case live.Archiving == "False":
+		c.Reason, c.Message = ReasonArchivingFailing, "WAL is not archived: "+contract.Clip(live.ArchivingMessage, 512)
+	case s.observed.Window.RecoverableSince == "":
+		c.Reason, c.Message = ReasonNotRecoverable, "no base backup has been finished yet; the first one starts with the database"
+	case live.Archiving != "True":
+		c.Reason, c.Message = ReasonNotRecoverable, "no WAL has been archived yet"
+	default:
+		c.Status, c.Reason = "True", Recoverable
+		c.Message = fmt.Sprintf("base backups and WAL are in s3://%s/%s/%s; status.backup says since when", s.place.Bucket, s.place.Path, s.place.ServerName)
+	}
+	return c
+}
+
+func (s *state) databaseCondition() Condition {
+	c := Condition{Type: DatabaseReady, Status: "False"}
+	live := s.identity.cluster
+	switch {
+	case s.identity.deleted:
+		c.Reason = ReasonDeleted
+		c.Message = fmt.Sprintf("the Cluster was deleted outside Git. It is not made again, because it would come back empty over a full archive. "+
+			"Delete this claim and commit it again with spec.bootstrap.recovery: {source: %s}; the volumes of the old one are retained", s.claim.Name)
+	case live == nil && len(s.wait.before()) > 0:
+		c.Reason, c.Message = ReasonWaiting, "waiting for "+strings.Join(s.wait.before(), "; ")
+	case live == nil:
+		c.Reason, c.Message = ReasonNotReady, "the Cluster is being made"
+	case live.Hibernated:
+		c.Reason, c.Message = ReasonHibernated, "the database was hibernated by hand: remove the annotation cnpg.io/hibernation from the Cluster"
+	case live.ReadyCondition == "True":
+		c.Status, c.Reason, c.Message = "True", ReasonReady, fmt.Sprintf("%d of %d instances are ready", live.Ready, live.Instances)
+	default:
+		c.Reason, c.Message = ReasonNotReady, fmt.Sprintf("%d of %d instances are ready; CloudNativePG says: %s", live.Ready, live.Instances, live.Phase)
+		if reason := s.reason("cluster"); reason != "" {
+			c.Message += reason
+		}
+	}
+	c.Message = contract.Clip(c.Message, maxConditionMessage)
+	return c
+}
+
+// refusedConditions are the conditions of a call that refuses. All of them are set: a condition that is missing from a
+// failed call turns Unknown.
+func (s *state) refusedConditions(refused contract.Findings) []Condition {
+	verdict := Condition{Type: ContractSatisfied, Status: "False", Reason: ReasonRefused, Message: Refusal(refused)}
+	unchanged := "the claim is refused, see ContractSatisfied; whatever exists is left as it is"
+	if s.claim == nil || s.policy == nil {
+		return []Condition{
+			verdict,
+			{Type: Protected, Status: "Unknown", Reason: ReasonRefused, Message: unchanged},
+			{Type: Recoverable, Status: "Unknown", Reason: ReasonRefused, Message: unchanged},
+			{Type: DatabaseReady, Status: "Unknown", Reason: ReasonRefused, Message: unchanged},
+		}
+	}
+	protected := Condition{Type: Protected, Status: "Unknown", Reason: ReasonRefused, Message: unchanged}
+	if s.identity.cluster == nil && !s.identity.deleted {
+		return []Condition{
+			verdict, protected,
+			{Type: Recoverable, Status: "False", Reason: ReasonRefused, Message: "the claim is refused and no database has been made of it"},
+			{Type: DatabaseReady, Status: "False", Reason: ReasonRefused, Message: "the claim is refused and no database has been made of it"},
+		}
+	}
+	return []Condition{verdict, protected, s.recoverability(), s.databaseCondition()}
+}
+
+// Refusal is the one text of a refusal: every violation, one a line, bounded.
+func Refusal(refused contract.Findings) string {
+	return contract.Clip(refused.String(), maxConditionMessage)
+}
+
+// told lists the rules with a verdict and why.
+func told(verdicts []contract.RuleVerdict, which contract.Verdict) string {
+	var parts []string
+	for _, v := range verdicts {
+		if v.Verdict == which {
+			parts = append(parts, v.ID+": "+contract.Clip(v.Message, 200))
+		}
+	}
+	return contract.Clip(strings.Join(parts, "; "), maxConditionMessage)
+}
+
+// status is what is, rebuilt on every call.
+func (s *state) status(verdicts []contract.RuleVerdict, bootstrap *v1alpha1.BootstrapStatus) *v1alpha1.Status {
+	c := s.claim
+	out := &v1alpha1.Status{
+		Database:   c.Spec.Database,
+		Owner:      c.Spec.Owner,
+		SecretName: c.Spec.Connection.SecretName,
+		Bootstrap:  bootstrap,
+		Backup: &v1alpha1.BackupStatus{
+			Bucket: s.place.Bucket, Path: s.place.Path, ServerName: s.place.ServerName,
+			LockDays: s.observed.Bucket.LockDays, RetentionDays: s.terms.RetentionDays, Schedule: s.terms.Schedule.Cron,
+			RecoverableSince: s.observed.Window.RecoverableSince, LastBackup: s.observed.Window.LastBackup,
+		},
+		Contract: &v1alpha1.ContractStatus{Verdict: string(contract.Overall(verdicts))},
+	}
+	for _, v := range verdicts {
+		out.Contract.Rules = append(out.Contract.Rules, v1alpha1.RuleVerdict{ID: v.ID, Verdict: string(v.Verdict), Message: v.Message})
+	}
+	if live := s.identity.cluster; live != nil {
+		host := func(service string) string { return service + "." + c.Namespace + ".svc" }
+		out.Version = strconv.FormatInt(live.Major, 10)
+		out.Image = live.Image
+		out.Instances = fmt.Sprintf("%d/%d", live.Ready, live.Instances)
+		out.Phase = live.Phase
+		out.Endpoints = &v1alpha1.Endpoints{ReadWrite: host(c.Name + "-rw"), ReadOnly: host(c.Name + "-ro"), Port: 5432}
+	}
+	return out
+}

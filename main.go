@@ -1,0 +1,29 @@
+// Command function is the composition function behind the postgresql-basic Composition, and the same rules for a
+// laptop and for CI.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli are the commands. Crossplane runs the image without arguments: serve is the default.
+type cli struct {
+	Serve  serveCmd  `cmd:"" default:"withargs" help:"Answer Crossplane over gRPC (default)."`
+	Render renderCmd `cmd:"" help:"Print the hardened set of claims, offline."`
+}
+
+func main() {
+	var commands cli
+	ctx := kong.Parse(&commands,
+		kong.Name("function-hardened-postgres"),
+		kong.Description("PostgreSQL that does not lose acknowledged data, from a claim in Git."),
+		kong.UsageOnError(),
+	)
+	if err := ctx.Run(&streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitCode(err))
+	}
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+	grpcprometheus "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
+)
+
+// serveCmd answers Crossplane.
+type serveCmd struct {
+	Network            string        `default:"tcp"   help:"Network to listen on."`
+	Address            string        `default:":9443" help:"Address to listen on for gRPC."`
+	TLSCertsDir        string        `env:"TLS_SERVER_CERTS_DIR" help:"Directory with tls.crt, tls.key and ca.crt. Clients must present a certificate of that CA. Renewed files are picked up without a restart."`
+	Insecure           bool          `help:"Serve without TLS. For development only: whoever reaches the port may ask."`
+	MaxRecvMessageSize int           `default:"4"     help:"Largest request, in MiB."`
+	MetricsAddress     string        `default:":8080" help:"Address of Prometheus metrics; empty for none."`
+	DrainTimeout       time.Duration `default:"25s"   help:"How long calls in flight may take after SIGTERM."`
+	Debug              bool          `help:"Log every call."`
+}
+
+// Limits on what one client may hold open. Crossplane keeps one connection; a client that stalls must not exhaust the
+// function for it.
+const (
+	maxStreams        = 512
+	connectionTimeout = 10 * time.Second
+	pingInterval      = 30 * time.Second
+	pingTimeout       = 10 * time.Second
+	headerTimeout     = 10 * time.Second
+)
+
+// Run serves until SIGTERM or SIGINT, then answers the calls in flight and returns.
+func (c *serveCmd) Run(std *streams) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	level := slog.LevelInfo
+	if c.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewJSONHandler(std.err, &slog.HandlerOptions{Level: level}))
+
+	creds, err := c.credentials()
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, c.Network, c.Address)
+	if err != nil {
+		return fmt.Errorf("cannot listen: %w", err)
+	}
+	return c.serve(ctx, log, listener, creds)
+}
+
+func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Listener, creds credentials.TransportCredentials) error {
+	registry := prometheus.NewRegistry()
+	metrics := grpcprometheus.NewServerMetrics(grpcprometheus.WithServerHandlingTimeHistogram())
+	registry.MustRegister(metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	server := grpc.NewServer(
+		grpc.Creds(creds),
+		grpc.MaxRecvMsgSize(c.MaxRecvMessageSize<<20),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingInterval, Timeout: pingTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingTimeout, PermitWithoutStream: true}),
+		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), recovered(log)),
+	)
+	fnv1.RegisterFunctionRunnerServiceServer(server, &Function{log: log, now: time.Now})
+	alive := health.NewServer()
+	healthv1.RegisterHealthServer(server, alive)
+	reflection.Register(server)
+	metrics.InitializeMetrics(server)
+
+	stopMetrics, err := c.serveMetrics(ctx, log, registry)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
+
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	log.InfoContext(ctx, "Serving", "address", listener.Addr().String())
+	select {
+	case err := <-failed:
+		return fmt.Errorf("cannot serve: %w", err)
+	case <-ctx.Done():
+	}
+
+	log.Info("Stopping: answering the calls in flight")
+	alive.Shutdown()
+	drained := make(chan struct{})
+	go func() { server.GracefulStop(); close(drained) }()
+	select {
+	case <-drained:
+	case <-time.After(c.DrainTimeout):
+		log.Warn("Calls in flight took too long and are cut off")
+		server.Stop()
+	}
+	return nil
+}
+
+func (c *serveCmd) serveMetrics(ctx context.Context, log *slog.Logger, registry *prometheus.Registry) (stop func(), err error) {
+	if c.MetricsAddress == "" {
+		return func() {}, nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.MetricsAddress)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen for metrics (--metrics-address=\"\" switches them off): %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout}
+	go func() {
+		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			log.Error("Metrics have stopped", "error", err)
+		}
+	}()
+	return func() { _ = server.Close() }, nil
+}
+
+// recovered is the last net under whatever the function's own recovery does not catch.
+func recovered(log *slog.Logger) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (rsp any, err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				log.ErrorContext(ctx, "Recovered from a panic", "method", info.FullMethod, "panic", fmt.Sprint(r))
+				err = status.Error(codes.Internal, "the function failed on this request")
+			}
+		}()
+		return handler(ctx, req)
+	}
+}
+
+// credentials are mutual TLS: only who holds a certificate of Crossplane's CA may ask.
+func (c *serveCmd) credentials() (credentials.TransportCredentials, error) {
+	if c.Insecure {
+		return insecure.NewCredentials(), nil
+	}
+	if c.TLSCertsDir == "" {
+		return nil, errors.New("cannot serve without certificates: give --tls-certs-dir (Crossplane sets TLS_SERVER_CERTS_DIR), or --insecure for development")
+	}
+	if _, err := readTLS(c.TLSCertsDir); err != nil {
+		return nil, err
+	}
+	return credentials.NewTLS(&tls.Config{
+		MinVersion: tls.VersionTLS12,
+		// Read for every new connection: certificates are renewed under a running server, and connections live long.
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return readTLS(c.TLSCertsDir) },
+	}), nil
+}
+
+func readTLS(dir string) (*tls.Config, error) {
+	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the server's certificate: %w", err)
+	}
+	ca, err := os.ReadFile(filepath.Clean(filepath.Join(dir, "ca.crt")))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the clients' certificate authority: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("cannot use %s: it holds no certificate", filepath.Join(dir, "ca.crt"))
+	}
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{certificate},
+		ClientCAs:    pool,
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		NextProtos:   []string{"h2"},
+	}, nil
+}
