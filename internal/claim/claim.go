@@ -61,7 +61,8 @@ var machinery = map[string]bool{
 }
 
 // Decode reads a composite resource (XPostgresInstance with its claimRef, or a namespaced PostgresInstance) strictly.
-// With findings there is no claim.
+// With findings the claim must not be acted upon: it holds what could be read, so that the rest can be judged in the
+// same go, and is nil where nothing could.
 func Decode(o manifest.Object) (*Claim, contract.Findings) {
 	c := &Claim{}
 	var found contract.Findings
@@ -104,17 +105,36 @@ func Decode(o manifest.Object) (*Claim, contract.Findings) {
 	default:
 		bad("spec", "", "is not a mapping", "write spec: {size: small}")
 	}
-	found = append(found, specSchema.Validate(asked, "spec", "API-1")...)
-	if len(found) == 0 {
-		if err := into(asked, &c.Spec); err != nil {
-			bad("spec", "", fmt.Sprintf("cannot be read: %v", err), "correct the document")
+	invalid := specSchema.Validate(asked, "spec", "API-1")
+	for _, f := range invalid {
+		if floors[f.Path] && strings.HasPrefix(f.Message, schema.BelowMinimum) {
+			continue
 		}
+		delete(asked, topLevel(f.Path))
+		found = append(found, f)
 	}
-	if len(found) > 0 {
-		return nil, Named(found, c.Namespace, c.Name)
+	if err := into(asked, &c.Spec); err != nil {
+		bad("spec", "", fmt.Sprintf("cannot be read: %v", err), "correct the document")
+		c.Spec = v1alpha1.Spec{}
+	}
+	found = Named(found, c.Namespace, c.Name)
+	if c.Namespace == "" || c.Name == "" {
+		return nil, found
 	}
 	c.setDefaults()
-	return c, nil
+	return c, found
+}
+
+// floors are the minimums that are rules of the contract: the rule says better than the schema what is lost below them.
+var floors = map[string]bool{"spec.instances": true, "spec.backup.retentionDays": true, "spec.backup.lockDays": true}
+
+// topLevel is the field of spec that a path leads into: "backup" of "spec.backup.schedule".
+func topLevel(path string) string {
+	path = strings.TrimPrefix(path, "spec.")
+	if i := strings.IndexAny(path, ".["); i >= 0 {
+		path = path[:i]
+	}
+	return path
 }
 
 // Named puts the claim's name on findings that lack an object, and orders them.

@@ -8,6 +8,7 @@
 package reconcile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
@@ -84,7 +85,7 @@ func Run(in Input) Outcome {
 	s.refuse(found)
 	s.claim, found = claim.Decode(in.Composite)
 	s.refuse(found)
-	if s.policy == nil || s.claim == nil || len(s.found.Violations()) > 0 {
+	if s.policy == nil || s.claim == nil {
 		return s.refused()
 	}
 	c := s.claim
@@ -99,6 +100,9 @@ func Run(in Input) Outcome {
 	}
 	if len(found) == 0 {
 		s.refuse(contract.JudgeClaim(s.asked, s.policy))
+	}
+	if len(s.found.Violations()) > 0 && s.unreadable() {
+		return s.refused()
 	}
 	s.observe()
 	s.judgeIdentity()
@@ -117,6 +121,14 @@ func Run(in Input) Outcome {
 		return s.refused()
 	}
 	return s.answer(set, plan.Status)
+}
+
+// unreadable says whether claim or policy could only be read in part: what was read has been judged, and the world is
+// not held against the rest.
+func (s *state) unreadable() bool {
+	return slices.ContainsFunc(s.found, func(f contract.Finding) bool {
+		return f.Rule == "API-1" || f.Rule == "API-2" || f.Path == "metadata.name"
+	})
 }
 
 // refuse collects findings about this claim, with the waivers that hold for it applied.

@@ -81,6 +81,9 @@ func (s *Schema) compile() (err error) {
 	return nil
 }
 
+// BelowMinimum starts the message about a number that is too small.
+const BelowMinimum = "is below the minimum"
+
 // Validate returns everything about value that the schema does not allow, as findings of the given rule with paths
 // below path.
 func (s *Schema) Validate(value any, path, rule string) contract.Findings {
@@ -133,7 +136,7 @@ func (j *judge) value(s *Schema, value any, path string) {
 			return
 		}
 		if s.Minimum != nil && n < *s.Minimum {
-			j.add(path, strconv.FormatInt(n, 10), fmt.Sprintf("is below the minimum of %d", *s.Minimum), fmt.Sprintf("write %d or more", *s.Minimum))
+			j.add(path, strconv.FormatInt(n, 10), fmt.Sprintf(BelowMinimum+" of %d", *s.Minimum), fmt.Sprintf("write %d or more", *s.Minimum))
 		}
 		if s.Maximum != nil && n > *s.Maximum {
 			j.add(path, strconv.FormatInt(n, 10), fmt.Sprintf("is above the maximum of %d", *s.Maximum), fmt.Sprintf("write %d or less", *s.Maximum))
