@@ -77,13 +77,15 @@ func SourceResources(c *claim.Claim, p *v1beta1.Policy, a SourceArchive) []Resou
 	return out
 }
 
-// FrozenSource are the same resources for a database that lives: its description of the source is taken as it stands.
+// FrozenSource are the same resources for a database that lives: its description of the source is taken as it stands,
+// or nil where the Cluster carries it itself.
 func FrozenSource(c *claim.Claim, p *v1beta1.Policy, source string, configuration map[string]any) []Resource {
 	b := builder{Request{Claim: c, Policy: p}}
-	return []Resource{
-		{Name: SourceCredentials, Stage: Protection, Object: b.wrap(SourceCredentials, b.sourceCredentials(source))},
-		b.sourceObjectStore(configuration),
+	out := []Resource{{Name: SourceCredentials, Stage: Protection, Object: b.wrap(SourceCredentials, b.sourceCredentials(source))}}
+	if configuration != nil {
+		out = append(out, b.sourceObjectStore(configuration))
 	}
+	return out
 }
 
 // sourceObjectStore has no retention policy: the source's backups are not this database's to prune.
@@ -190,4 +192,13 @@ func connectionTo(c *claim.Claim, cluster, database, user string) map[string]any
 		"host": cluster + "-rw." + c.Namespace + ".svc", "port": "5432",
 		"dbname": database, "user": user, "sslmode": "verify-full",
 	}
+}
+
+// Parameters are the PostgreSQL settings a claim's database runs with, beside those CloudNativePG fills in.
+func Parameters(c *claim.Claim, p *v1beta1.Policy) map[string]string {
+	out := map[string]string{}
+	for name, value := range (builder{Request{Claim: c, Policy: p}}).parameters() {
+		out[name], _ = value.(string)
+	}
+	return out
 }

@@ -1,0 +1,127 @@
+package bootstrap
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
+// frozen is the bootstrap of a database that lives: word for word what it was made from. Nothing is judged any more and
+// nothing is waited for; a recovery or an import left in Git is inert (ZDL-08).
+func (m *maker) frozen(live *world.Cluster) {
+	m.plan.Bootstrap = hardened.Bootstrap{Stanza: live.Bootstrap, ExternalClusters: live.ExternalClusters}
+	method, source := origin(live)
+	switch {
+	case method == MethodRecovery:
+		m.plan.Bootstrap.Resources = m.frozenSource(live, source)
+	case method == MethodReplication:
+		m.following(live, source)
+		return
+	case m.claim.Spec.Bootstrap == nil:
+		return // Started empty, and the claim says so too.
+	}
+	m.plan.Status = &v1alpha1.BootstrapStatus{
+		Method: method, Source: source, Inert: true,
+		Message: "the database lives: its bootstrap has been used and does nothing any more; commit a new claim to recover into",
+	}
+	if strings.Contains(live.Phase, "unrecoverable") {
+		m.plan.Status.Message = "CloudNativePG could not make the database from its source and has given up, so it holds no data of its own. " +
+			"See why in the logs of its bootstrap job, remove claim and Cluster by hand (docs/delete-for-good.md) and commit it again under another name"
+	}
+}
+
+// origin says how a living Cluster was made, from its own stanza.
+func origin(live *world.Cluster) (method, source string) {
+	stanza := manifest.Object(live.Bootstrap)
+	switch {
+	case manifest.Map(stanza, "recovery") != nil:
+		return MethodRecovery, manifest.String(stanza, "recovery", "source")
+	case manifest.Map(stanza, "initdb", "import") != nil:
+		source = manifest.String(stanza, "initdb", "import", "source", "externalCluster")
+		for _, e := range live.ExternalClusters {
+			entry, _ := e.(map[string]any)
+			if entry["name"] == hardened.PublisherCluster(source) {
+				return MethodReplication, source
+			}
+		}
+		return MethodImport, source
+	}
+	return "initdb", ""
+}
+
+// frozenSource keeps the claim's own keys to, and its own description of, the archive it was restored from, as long as
+// the Cluster names them: as they were asked for last, or as an earlier life of the claim left them.
+func (m *maker) frozenSource(live *world.Cluster, source string) []hardened.Resource {
+	if source == bareArchive {
+		source = m.claim.Name // Its own keys open it.
+	}
+	external := manifest.Object{"clusters": live.ExternalClusters}
+	for i := range live.ExternalClusters {
+		at := strconv.Itoa(i)
+		if manifest.String(external, "clusters", at, "barmanObjectStore", "s3Credentials", "accessKeyId", "name") == m.claim.Name+claim.SuffixSourceKeys {
+			return hardened.FrozenSource(m.claim, m.policy, source, nil)
+		}
+		if manifest.String(external, "clusters", at, "plugin", "parameters", "barmanObjectName") != m.claim.Name+claim.SuffixSource {
+			continue
+		}
+		if asked, ok := m.view.Asked(hardened.SourceObjectStore); ok {
+			return hardened.FrozenSource(m.claim, m.policy, source, manifest.Map(asked, "spec", "configuration"))
+		}
+		if t, _ := m.view.Answer(AskOwnSource); t != nil {
+			return hardened.FrozenSource(m.claim, m.policy, source, manifest.CopyMap(t, "spec", "configuration"))
+		}
+	}
+	return nil // It reads its own archive, or nobody knows any more: whatever is observed stays as it is.
+}
+
+// following keeps the rows flowing until the claim says that the upgrade is over by dropping spec.upgrade.
+func (m *maker) following(live *world.Cluster, source string) {
+	m.plan.Status = &v1alpha1.BootstrapStatus{Method: MethodReplication, Source: source, Inert: true}
+	if m.claim.Spec.Upgrade == nil || m.claim.Spec.Upgrade.Method != MethodReplication {
+		m.plan.Released = hardened.ReplicationNames()
+		m.plan.Status.Message = "replication has ended: remove the Subscription, the Publication and the DatabaseRole by hand (docs/upgrade.md)"
+		return
+	}
+	from := manifest.Strings(manifest.Object(live.Bootstrap), "initdb", "import", "databases")
+	if len(from) == 0 {
+		return
+	}
+	m.plan.Bootstrap.Resources = hardened.Replication(m.claim, m.policy, source, from[0], live.Database)
+	m.plan.Status.Inert = false
+	m.plan.Status.Message = m.progress(source)
+}
+
+// progress says how far the replication has come, and what remains to be done by a person.
+func (m *maker) progress(source string) string {
+	for _, step := range []struct{ role, what string }{
+		{hardened.PublisherPassword, "the replication's password"},
+		{hardened.PublisherRole, "the replication's role in " + source},
+		{hardened.Publication, "the publication in " + source},
+		{hardened.Subscription, "the subscription"},
+	} {
+		t, there := m.view.Wrapped(step.role)
+		if !there {
+			return "waiting for " + step.what + " to exist"
+		}
+		if step.role == hardened.PublisherPassword {
+			if keys := m.view.SecretFacts(step.role); !keys.Synced {
+				return "waiting for " + step.what + ": " + keys.Reason
+			}
+			continue
+		}
+		if applied, _ := manifest.Bool(t, "status", "applied"); !applied {
+			message := manifest.String(t, "status", "message")
+			if message == "" {
+				message = "CloudNativePG has not reported yet"
+			}
+			return fmt.Sprintf("waiting for %s: %s", step.what, message)
+		}
+	}
+	return fmt.Sprintf("follows %s; ready to switch once every table is copied and the lag is zero with the writes to %s stopped, and sequences are synchronised: docs/upgrade.md has the queries", source, source)
+}
