@@ -98,6 +98,10 @@ func Make(c *claim.Claim, p *v1beta1.Policy, place hardened.Place, _ claim.Backu
 	case b.Recovery != nil:
 		m.recovering(b.Recovery)
 	}
+	if live == nil && c.Spec.Bootstrap != nil && m.plan.Bootstrap.Stanza == nil && len(m.plan.Waiting) == 0 {
+		// Refused already; but a waiver must never turn a recovery that cannot be done into an empty database.
+		m.waitFor("a source it can be made from")
+	}
 	m.plan.Findings = claim.Named(m.plan.Findings, c.Namespace, c.Name)
 	return m.plan
 }
