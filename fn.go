@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
@@ -49,14 +50,15 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 
 	composite := req.GetObserved().GetComposite().GetResource()
 	out := reconcile.Run(reconcile.Input{
-		Composite: compositeOf(composite),
-		Policy:    fromStruct(req.GetInput()),
-		World:     worldOf(req),
-		Now:       f.now(),
-		Complete:  f.complete,
+		Composite:   compositeOf(composite),
+		Policy:      fromStruct(req.GetInput()),
+		World:       worldOf(req),
+		Now:         f.now(),
+		Complete:    f.complete,
+		AsksSchemas: slices.Contains(req.GetMeta().GetCapabilities(), fnv1.Capability_CAPABILITY_REQUIRED_SCHEMAS),
 	})
 
-	rsp.Requirements = requirements(out.Requirements)
+	rsp.Requirements = requirements(out)
 	setConditions(rsp, out.Conditions)
 	announce(rsp, composite, out)
 	if len(out.Refused) > 0 {
@@ -98,12 +100,27 @@ func worldOf(req *fnv1.RunFunctionRequest) world.View {
 		}
 		v.Required[name] = items
 	}
+	for name, answer := range req.GetRequiredSchemas() {
+		if v.Schemas == nil {
+			v.Schemas = make(map[string]manifest.Tree, len(req.GetRequiredSchemas()))
+		}
+		v.Schemas[name] = nil
+		if schema := answer.GetOpenapiV3(); schema != nil {
+			v.Schemas[name] = tree{schema}
+		}
+	}
 	return v
 }
 
-func requirements(asks map[string]world.Selector) *fnv1.Requirements {
-	out := &fnv1.Requirements{Resources: make(map[string]*fnv1.ResourceSelector, len(asks))}
-	for name, ask := range asks {
+func requirements(asks reconcile.Outcome) *fnv1.Requirements {
+	out := &fnv1.Requirements{Resources: make(map[string]*fnv1.ResourceSelector, len(asks.Requirements))}
+	for name, ask := range asks.Schemas {
+		if out.Schemas == nil {
+			out.Schemas = make(map[string]*fnv1.SchemaSelector, len(asks.Schemas))
+		}
+		out.Schemas[name] = &fnv1.SchemaSelector{ApiVersion: ask.APIVersion, Kind: ask.Kind}
+	}
+	for name, ask := range asks.Requirements {
 		s := &fnv1.ResourceSelector{ApiVersion: ask.APIVersion, Kind: ask.Kind}
 		if ask.Namespace != "" {
 			s.Namespace = &ask.Namespace

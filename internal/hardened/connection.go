@@ -32,10 +32,10 @@ func (b builder) connection() []Resource {
 	return []Resource{
 		{Name: ConnectionAccount, Stage: Database, Object: b.wrap(ConnectionAccount, account)},
 		{Name: ConnectionAccess, Stage: Database, Object: b.wrap(ConnectionAccess, access)},
-		{Name: ConnectionStore, Stage: Database, Object: b.wrap(ConnectionStore, store)},
+		{Name: ConnectionStore, Stage: Database, Object: b.wrap(ConnectionStore, store, readyFromManifest)},
 		// Named after its target: two claims that name one Secret cannot both write it, Crossplane refuses the second.
 		{Name: ConnectionSecret, Stage: Database, Object: b.wrapAs(
-			b.Claim.ObjectName(target, ConnectionSecret), b.connectionSecret(target, name, b.Claim.Name+"-rw"))},
+			b.Claim.ObjectName(target, ConnectionSecret), b.connectionSecret(target, name, b.Claim.Name+"-rw"), readyFromManifest)},
 	}
 }
 

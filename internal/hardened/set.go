@@ -107,7 +107,7 @@ func Set(r Request) []Resource {
 	b := builder{r}
 	set := make([]Resource, 0, 24)
 	set = append(set, b.bucket()...)
-	set = append(set, Resource{Name: Credentials, Stage: Protection, Object: b.wrap(Credentials, b.credentials())})
+	set = append(set, Resource{Name: Credentials, Stage: Protection, Object: b.wrap(Credentials, b.credentials(), readyFromManifest)})
 	if Plugin(r.Policy) {
 		set = append(set, Resource{Name: ObjectStore, Stage: Archive, Object: b.wrap(ObjectStore, b.objectStore())})
 	}

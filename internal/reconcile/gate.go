@@ -15,7 +15,15 @@ type waits struct {
 	protection, database, operation []string
 }
 
-// open says whether a resource of this stage may come into being.
+// open says whether a resource of this stage may come into being. What a living database needs is never held back: the
+// gate has been passed, and only where it archives must be known before anything about it is written.
+func (s *state) open(stage hardened.Stage) bool {
+	if s.identity.cluster != nil {
+		return stage == hardened.Protection || s.archiveKnown
+	}
+	return s.wait.open(stage)
+}
+
 func (w waits) open(stage hardened.Stage) bool {
 	switch stage {
 	case hardened.Protection:
@@ -52,13 +60,14 @@ func (s *state) judgeGate(bootstrapWaits []string) {
 		if _, there := v.Wrapped(hardened.ObjectStore); !there {
 			s.wait.database = append(s.wait.database, "the ObjectStore to exist"+s.reason(hardened.ObjectStore))
 		}
-		if _, answered := v.Answer(askArchive); !answered && s.identity.cluster == nil {
+		if !s.archiveKnown {
 			s.wait.database = append(s.wait.database, "the answer whether an archive of this name exists already")
 		}
 	}
 	if !s.observed.StorageClassKnown {
 		s.wait.database = append(s.wait.database, "the answer about StorageClass "+s.policy.StorageClassName)
 	}
+	s.judgeKinds()
 	s.wait.database = append(s.wait.database, bootstrapWaits...)
 	if s.identity.cluster == nil {
 		s.wait.operation = append(s.wait.operation, "the Cluster to exist")

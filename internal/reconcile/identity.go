@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/bootstrap"
@@ -39,8 +40,8 @@ type identity struct {
 	deleted bool
 }
 
-// requirements are the objects this claim wants to see. They follow from claim and policy alone, so they are the same
-// in every call.
+// requirements are the objects this claim wants to see. They follow from claim and policy and from what exists, not from
+// earlier answers about objects, so they come to rest.
 func (s *state) requirements() map[string]world.Selector {
 	if s.claim == nil || s.policy == nil {
 		return nil
@@ -50,12 +51,11 @@ func (s *state) requirements() map[string]world.Selector {
 		askCluster:      {APIVersion: "postgresql.cnpg.io/v1", Kind: "Cluster", Namespace: ns, Name: name},
 		askStorageClass: {APIVersion: "storage.k8s.io/v1", Kind: "StorageClass", Name: s.policy.StorageClassName},
 	}
-	if hardened.Plugin(s.policy) {
+	if _, seen := s.in.World.Wrapped(hardened.ObjectStore); hardened.Plugin(s.policy) && !seen {
 		asks[askArchive] = world.Selector{APIVersion: "barmancloud.cnpg.io/v1", Kind: "ObjectStore", Namespace: ns, Name: hardened.ObjectStoreName(name)}
 	}
-	for key, ask := range bootstrap.Asks(s.claim, s.policy) {
-		asks[key] = ask
-	}
+	maps.Copy(asks, bootstrap.Asks(s.claim, s.policy))
+	maps.DeleteFunc(asks, func(_ string, ask world.Selector) bool { return !s.askable(ask.APIVersion, ask.Kind) })
 	return asks
 }
 
@@ -79,10 +79,14 @@ func (s *state) observe() {
 	}
 
 	if t, ok := v.Wrapped(hardened.ObjectStore); ok {
-		s.archive = world.ArchiveOf(t)
-	} else if t, _ := v.Answer(askArchive); t != nil {
-		s.archive = world.ArchiveOf(t)
+		s.archive, s.archiveKnown = world.ArchiveOf(t), true
+	} else if t, answered := v.Answer(askArchive); answered {
+		s.archiveKnown = true
+		if t != nil {
+			s.archive = world.ArchiveOf(t)
+		}
 	}
+	s.archiveKnown = s.archiveKnown || !hardened.Plugin(s.policy)
 
 	s.place = hardened.PlaceOf(s.claim, s.policy)
 	o := contract.Observed{

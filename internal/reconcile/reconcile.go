@@ -31,6 +31,8 @@ type Input struct {
 	// Now is the time of the call. It only decides whether waivers have expired and whether a recovery target lies in
 	// the future; it never reaches the output (ZDL-13).
 	Now time.Time
+	// AsksSchemas is true where the control plane can answer what kinds it has.
+	AsksSchemas bool
 	// Complete opens every gate: the set as it stands once protection is in force. For people who want to read it;
 	// never for a control plane.
 	Complete bool
@@ -51,8 +53,10 @@ type Outcome struct {
 	Composed []Composed
 	// Requirements are the objects the next call wants to see.
 	Requirements map[string]world.Selector
-	Status       *v1alpha1.Status
-	Conditions   []Condition
+	// Schemas are the kinds it wants to know about.
+	Schemas    map[string]world.SchemaSelector
+	Status     *v1alpha1.Status
+	Conditions []Condition
 	// Refused are the violations that refuse the claim: nothing is changed, all of them are told at once.
 	Refused contract.Findings
 	// Ready is the readiness of the whole: the database works, archives and can be recovered.
@@ -71,10 +75,14 @@ type state struct {
 	identity identity
 	place    hardened.Place
 	observed contract.Observed
-	archive  world.Archive
+	// archive is this claim's ObjectStore; archiveKnown is false while nobody has looked for one.
+	archive      world.Archive
+	archiveKnown bool
 
 	found contract.Findings
-	wait  waits
+	// missing are findings about the control plane itself, which refuse nothing.
+	missing contract.Findings
+	wait    waits
 }
 
 // Run decides.
@@ -101,10 +109,10 @@ func Run(in Input) Outcome {
 	if len(found) == 0 {
 		s.refuse(contract.JudgeClaim(s.asked, s.policy))
 	}
-	if len(s.found.Violations()) > 0 && s.unreadable() {
+	s.observe()
+	if s.unreadable() {
 		return s.refused()
 	}
-	s.observe()
 	s.judgeIdentity()
 	plan := s.bootstrap()
 	if len(s.found.Violations()) > 0 {
@@ -114,7 +122,7 @@ func Run(in Input) Outcome {
 	s.judgeGate(plan.Waiting)
 	set := hardened.Set(hardened.Request{
 		Claim: c, Policy: s.policy, Terms: s.terms, Place: s.place, Bootstrap: plan.Bootstrap,
-		Alive: s.identity.cluster != nil,
+		Alive: s.identity.cluster != nil || s.identity.deleted,
 	})
 	s.refuse(s.lastGate(set))
 	if len(s.found.Violations()) > 0 {
@@ -157,17 +165,17 @@ func (s *state) lastGate(set []hardened.Resource) contract.Findings {
 
 // refused is the answer that changes nothing.
 func (s *state) refused() Outcome {
-	out := Outcome{Refused: s.found.Violations().Sort(), Requirements: s.requirements()}
+	out := Outcome{Refused: s.found.Violations().Sort(), Requirements: s.requirements(), Schemas: s.schemas()}
 	out.Conditions = s.refusedConditions(out.Refused)
 	return out
 }
 
 func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapStatus) Outcome {
-	out := Outcome{Requirements: s.requirements()}
+	out := Outcome{Requirements: s.requirements(), Schemas: s.schemas()}
 	emitted := make(map[string]bool, len(set))
 	for _, r := range set {
 		_, exists := s.in.World.Observed[r.Name]
-		if !exists && !s.in.Complete && !s.wait.open(r.Stage) {
+		if !exists && !s.in.Complete && !s.open(r.Stage) {
 			continue
 		}
 		emitted[r.Name] = true
@@ -176,7 +184,7 @@ func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapSta
 	out.Composed = append(out.Composed, s.keep(emitted)...)
 
 	found, pending := contract.JudgeObserved(s.observed)
-	found = s.waived.Apply(append(found, s.found...))
+	found = s.waived.Apply(slices.Concat(found, s.found, s.missing))
 	verdicts := contract.Verdicts(found, pending, s.waived)
 	out.Status = s.status(verdicts, bootstrap)
 	out.Conditions = s.conditions(verdicts)

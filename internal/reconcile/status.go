@@ -42,7 +42,7 @@ const (
 )
 
 // maxConditionMessage bounds a condition's message; the API server allows 32 KiB, and people read the beginning.
-const maxConditionMessage = 4096
+const maxConditionMessage = 16384
 
 // protectionRules are the rules behind the three layers, and behind the time they must hold.
 var protectionRules = map[string]bool{"CNPG-4.1": true, "CNPG-4.2": true, "CNPG-4.3": true, "ZDL-01": true, "ZDL-02": true, "ZDL-03": true}

@@ -10,3 +10,6 @@ type Selector struct {
 	Name   string
 	Labels map[string]string
 }
+
+// SchemaSelector asks for the OpenAPI schema of a kind, to know whether the control plane has it.
+type SchemaSelector struct{ APIVersion, Kind string }

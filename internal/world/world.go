@@ -14,6 +14,9 @@ type View struct {
 	Observed map[string]manifest.Tree
 	// Required are the answers to our requirements. A missing key means the question has not been answered yet.
 	Required map[string][]manifest.Tree
+	// Schemas are the answers about kinds: nil where the control plane does not know the kind, no key where the question
+	// has not been answered yet.
+	Schemas map[string]manifest.Tree
 }
 
 // Resource is the state of one composed resource.

@@ -1,0 +1,96 @@
+package reconcile
+
+import (
+	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
+// kind is a kind the set needs, and what a control plane lacks without it.
+type kind struct {
+	// ask is the name of the requirement.
+	ask string
+	world.SchemaSelector
+	// field is a property that only a recent enough version has.
+	field []string
+	// wanted is the end of "waiting for …", or of a finding.
+	wanted string
+	// needed is nil where every policy needs it.
+	needed func(*v1beta1.Policy) bool
+	// rule is broken, but nothing waits, where the database can live without the kind.
+	rule string
+}
+
+// kinds are looked up until the database exists. From then on they are evidently there, and their schemas, some of them
+// hundreds of kilobytes, do not have to travel with every call.
+var kinds = []kind{
+	{ask: "schema-cluster", SchemaSelector: world.SchemaSelector{APIVersion: "postgresql.cnpg.io/v1", Kind: "Cluster"},
+		field: []string{"spec", "properties", "primaryLease"}, wanted: "CloudNativePG 1.30 or newer to be installed (no Cluster with spec.primaryLease in postgresql.cnpg.io/v1)"},
+	{ask: "schema-object-store", SchemaSelector: world.SchemaSelector{APIVersion: "barmancloud.cnpg.io/v1", Kind: "ObjectStore"},
+		needed: hardened.Plugin, wanted: "the barman-cloud plugin to be installed (no ObjectStore in barmancloud.cnpg.io/v1)"},
+	{ask: "schema-external-secret", SchemaSelector: world.SchemaSelector{APIVersion: "external-secrets.io/v1", Kind: "ExternalSecret"},
+		wanted: "External Secrets Operator to be installed (no ExternalSecret in external-secrets.io/v1)"},
+	{ask: "schema-pod-monitor", SchemaSelector: world.SchemaSelector{APIVersion: "monitoring.coreos.com/v1", Kind: "PodMonitor"},
+		wanted: "the Prometheus operator is not installed (no PodMonitor in monitoring.coreos.com/v1): nothing is scraped", rule: "CNPG-5.1"},
+	{ask: "schema-prometheus-rule", SchemaSelector: world.SchemaSelector{APIVersion: "monitoring.coreos.com/v1", Kind: "PrometheusRule"},
+		wanted: "the Prometheus operator is not installed (no PrometheusRule in monitoring.coreos.com/v1): nobody is woken", rule: "CNPG-5.2"},
+}
+
+// schemas are the schemas this call wants to see.
+func (s *state) schemas() map[string]world.SchemaSelector {
+	if s.policy == nil || !s.in.AsksSchemas || s.identity.composed {
+		return nil
+	}
+	asks := map[string]world.SchemaSelector{}
+	for _, k := range kinds {
+		if k.needed == nil || k.needed(s.policy) {
+			asks[k.ask] = k.SchemaSelector
+		}
+	}
+	return asks
+}
+
+// askable says whether objects of a kind may be asked for: asking for one the control plane does not know fails the
+// whole pipeline, with a message nobody understands.
+func (s *state) askable(apiVersion, name string) bool {
+	for ask, k := range s.schemas() {
+		if k.APIVersion == apiVersion && k.Kind == name {
+			answer, answered := s.in.World.Schemas[ask]
+			return answered && answer != nil
+		}
+	}
+	return true
+}
+
+// judgeKinds adds what is missing to what is waited for, or to what is found.
+func (s *state) judgeKinds() {
+	asked := s.schemas()
+	for _, k := range kinds {
+		if _, ask := asked[k.ask]; !ask {
+			continue
+		}
+		schema, answered := s.in.World.Schemas[k.ask]
+		if !answered || has(schema, k.field) {
+			continue
+		}
+		if k.rule == "" {
+			s.wait.database = append(s.wait.database, k.wanted)
+			continue
+		}
+		s.missing = append(s.missing, contract.Finding{Rule: k.rule, Object: k.Kind, Message: k.wanted, Fix: "install it; nothing else waits for it"})
+	}
+}
+
+func has(schema manifest.Tree, field []string) bool {
+	if schema == nil {
+		return false
+	}
+	if len(field) == 0 {
+		return true
+	}
+	path := append([]string{"properties"}, field...)
+	_, ok := schema.Lookup(path...)
+	return ok
+}
