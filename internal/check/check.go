@@ -1,0 +1,194 @@
+// Package check judges documents as they lie in Git: the same claim, policy and manifest rules that the function applies
+// in the cluster, with every finding traced back to the line that causes it.
+package check
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/policy"
+	"github.com/bizmatters/function-hardened-postgres/internal/report"
+	"github.com/bizmatters/function-hardened-postgres/internal/schema"
+	"github.com/bizmatters/function-hardened-postgres/internal/source"
+)
+
+// Options say what to judge by.
+type Options struct {
+	// Policy of the platform; nil stands for the least one that keeps the contract, on a default stack.
+	Policy *Policy
+	// Manifests judges every other document by the rules for manifests.
+	Manifests bool
+	// Complete says that the documents hold everything there is, so that what a Cluster needs and they lack is missing.
+	Complete bool
+	// Namespace of claims that name none.
+	Namespace string
+	// Today is the day waivers are held against, "2026-11-24".
+	Today string
+}
+
+// Judge judges documents, and the policy they are judged by.
+func Judge(docs []source.Document, o Options) report.Report {
+	j := &judge{Options: o, policy: assumed()}
+	if o.Policy != nil {
+		j.located(o.Policy.findings, o.Policy.position)
+		if o.Policy.value != nil {
+			j.policy = o.Policy.value
+		}
+	}
+	var manifests []source.Document
+	for _, d := range docs {
+		switch {
+		case IsClaim(d.Object):
+			j.report.Claims++
+			j.claim(d)
+		case o.Manifests && d.Object.Kind() != "" && d.Object.Kind() != v1beta1.Kind:
+			j.report.Manifests++
+			manifests = append(manifests, d)
+		default:
+			j.report.Skipped++
+		}
+	}
+	j.manifests(manifests)
+	j.report.Sort()
+	return j.report
+}
+
+// IsClaim says whether a document is meant to be a database claim. A mistyped group or kind still counts: a claim that is
+// silently passed over is a database that never comes, or one that was never judged.
+func IsClaim(o manifest.Object) bool {
+	return near(o.Kind(), v1alpha1.Kind, v1alpha1.KindComposite) && near(o.Group(), v1alpha1.Group)
+}
+
+func near(name string, known ...string) bool { return name != "" && schema.Nearest(name, known) != "" }
+
+type judge struct {
+	Options
+
+	policy *v1beta1.Policy
+	report report.Report
+}
+
+// located adds findings at the places their paths lead to.
+func (j *judge) located(fs contract.Findings, position func(path string) (file string, line, column int)) {
+	for _, f := range fs {
+		at := report.Located{Finding: f}
+		at.File, at.Line, at.Column = position(f.Path)
+		j.report.Findings = append(j.report.Findings, at)
+	}
+}
+
+func in(d source.Document) func(path string) (string, int, int) {
+	return func(path string) (string, int, int) {
+		line, column := d.Position(path)
+		return d.File, line, column
+	}
+}
+
+// claim judges one claim the way the function would, and further: where the document's shape is wrong, what can be
+// understood of it is judged all the same, so that everything is told at once.
+func (j *judge) claim(d source.Document) {
+	o := j.namespaced(d.Object)
+	c, found := claim.Decode(o)
+	if c == nil {
+		c, _ = claim.Decode(understood(o, found))
+	}
+	if c != nil {
+		found = append(found, j.asked(c)...)
+	}
+	name := v1alpha1.Kind + " " + o.Namespace() + "/" + o.Name()
+	if o.Kind() == v1alpha1.KindComposite {
+		name = v1alpha1.KindComposite + " " + o.Name()
+	}
+	for i := range found {
+		found[i].Object = name
+	}
+	if c != nil {
+		found = contract.WaiversFor(j.policy, c.Namespace, o.Name(), j.Today).Apply(found)
+	}
+	j.located(found.Sort(), in(d))
+}
+
+// asked judges what a claim that could be read asks for.
+func (j *judge) asked(c *claim.Claim) contract.Findings {
+	found := c.JudgeNames()
+	terms, wrong := c.BackupTerms(j.policy)
+	if found = append(found, wrong...); len(wrong) > 0 {
+		return found
+	}
+	return append(found, contract.JudgeClaim(contract.Asked{
+		Namespace: c.Namespace, Name: c.Name, Spec: c.Spec,
+		Schedule: terms.Schedule, RetentionDays: terms.RetentionDays, LockDays: terms.LockDays,
+	}, j.policy)...)
+}
+
+// namespaced gives a claim that names no namespace the one it will be applied to.
+func (j *judge) namespaced(o manifest.Object) manifest.Object {
+	if o.Kind() != v1alpha1.Kind || o.Namespace() != "" || j.Namespace == "" {
+		return o
+	}
+	o = manifest.CopyMap(o)
+	if metadata, ok := o["metadata"].(map[string]any); ok {
+		if _, written := metadata["namespace"]; !written {
+			metadata["namespace"] = j.Namespace
+		}
+	}
+	return o
+}
+
+// manifests judges the other documents as one set.
+func (j *judge) manifests(docs []source.Document) {
+	if len(docs) == 0 {
+		return
+	}
+	set := make([]manifest.Object, len(docs))
+	byName := make(map[string]source.Document, len(docs))
+	for i, d := range docs {
+		set[i] = d.Object
+		for _, o := range []manifest.Object{d.Object, d.Object.Unwrap()} {
+			if _, first := byName[named(o)]; !first {
+				byName[named(o)] = d
+			}
+		}
+	}
+	o := contract.Options{}
+	if j.Options.Policy != nil {
+		o = contract.OptionsFor(j.policy)
+	}
+	o.Complete, o.Composed = j.Complete, false
+	for _, f := range contract.JudgeManifests(set, o) {
+		d, known := byName[f.Object]
+		if !known { // Something that should be there and is not.
+			j.report.Findings = append(j.report.Findings, report.Located{Finding: f})
+			continue
+		}
+		namespace, name := owner(d.Object.Unwrap())
+		waived := contract.WaiversFor(j.policy, namespace, name, j.Today)
+		j.located(waived.Apply(contract.Findings{f}), in(d))
+	}
+}
+
+// owner is the claim an object belongs to, as its labels say; another's object is taken for a claim's of its own name.
+func owner(o manifest.Object) (namespace, name string) {
+	labels := manifest.Map(o, "metadata", "labels")
+	namespace, name = manifest.String(labels, v1alpha1.Group+"/claim-namespace"), manifest.String(labels, v1alpha1.Group+"/claim")
+	return cmp.Or(namespace, o.Namespace()), cmp.Or(name, o.Name())
+}
+
+// named is how findings call an object.
+func named(o manifest.Object) string {
+	return o.Kind() + " " + strings.TrimPrefix(o.Namespace()+"/"+o.Name(), "/")
+}
+
+// assumed is the policy that is judged by where none is given: as little as keeps the contract, on a default stack.
+func assumed() *v1beta1.Policy {
+	p := &v1beta1.Policy{}
+	p.Bucket.Prefix, p.Bucket.Region = "assumed", "assumed"
+	p.Credentials.SecretStoreRef.Name = "assumed"
+	policy.SetDefaults(p)
+	return p
+}
