@@ -13,6 +13,7 @@ import (
 type cli struct {
 	Serve  serveCmd  `cmd:"" default:"withargs" help:"Answer Crossplane over gRPC (default)."`
 	Render renderCmd `cmd:"" help:"Print the hardened set of claims, offline."`
+	Check  checkCmd  `cmd:"" help:"Judge claims and manifests in Git by the zero-data-loss contract."`
 }
 
 func main() {
@@ -21,6 +22,7 @@ func main() {
 		kong.Name("function-hardened-postgres"),
 		kong.Description("PostgreSQL that does not lose acknowledged data, from a claim in Git."),
 		kong.UsageOnError(),
+		kong.Exit(func(code int) { os.Exit(min(code, exitUnjudged)) }), // A mistake in the command line judges nothing.
 	)
 	if err := ctx.Run(&streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, err)

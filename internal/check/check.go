@@ -46,7 +46,7 @@ func Judge(docs []source.Document, o Options) report.Report {
 		case IsClaim(d.Object):
 			j.report.Claims++
 			j.claim(d)
-		case o.Manifests && d.Object.Kind() != "" && d.Object.Kind() != v1beta1.Kind:
+		case o.Manifests && IsManifest(d.Object):
 			j.report.Manifests++
 			manifests = append(manifests, d)
 		default:
@@ -62,6 +62,11 @@ func Judge(docs []source.Document, o Options) report.Report {
 // silently passed over is a database that never comes, or one that was never judged.
 func IsClaim(o manifest.Object) bool {
 	return near(o.Kind(), v1alpha1.Kind, v1alpha1.KindComposite) && near(o.Group(), v1alpha1.Group)
+}
+
+// IsManifest says whether a document is another Kubernetes object.
+func IsManifest(o manifest.Object) bool {
+	return o.Kind() != "" && o.APIVersion() != "" && o.Group() != v1beta1.Group
 }
 
 func near(name string, known ...string) bool { return name != "" && schema.Nearest(name, known) != "" }
@@ -149,9 +154,9 @@ func (j *judge) manifests(docs []source.Document) {
 	byName := make(map[string]source.Document, len(docs))
 	for i, d := range docs {
 		set[i] = d.Object
-		for _, o := range []manifest.Object{d.Object, d.Object.Unwrap()} {
-			if _, first := byName[named(o)]; !first {
-				byName[named(o)] = d
+		for _, d := range []source.Document{d, d.Unwrap()} {
+			if _, known := byName[named(d.Object)]; !known {
+				byName[named(d.Object)] = d
 			}
 		}
 	}
@@ -166,7 +171,7 @@ func (j *judge) manifests(docs []source.Document) {
 			j.report.Findings = append(j.report.Findings, report.Located{Finding: f})
 			continue
 		}
-		namespace, name := owner(d.Object.Unwrap())
+		namespace, name := owner(d.Object)
 		waived := contract.WaiversFor(j.policy, namespace, name, j.Today)
 		j.located(waived.Apply(contract.Findings{f}), in(d))
 	}

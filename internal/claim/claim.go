@@ -87,6 +87,7 @@ func Decode(o manifest.Object) (*Claim, contract.Findings) {
 			bad("metadata.namespace", "", "is missing: the namespace is half of the database's identity", "write the namespace the application runs in")
 		}
 	default:
+		c.Namespace, c.Name = o.Namespace(), o.Name()
 		bad("kind", o.Kind(), "is not a database claim", "write kind: "+v1alpha1.Kind)
 	}
 	found = append(found, judgeName(c.Name)...)

@@ -46,6 +46,5 @@ func (r *Report) github(to io.Writer) error {
 		}
 		command(f.Level(), f.File, f.Line, f.Column, f.Rule+" "+rule.Title, message)
 	}
-	fmt.Fprintln(w, r.summary()) //nolint:errcheck // Flush returns it.
-	return w.Flush()             //nolint:wrapcheck // Write wraps it.
+	return w.Flush() //nolint:wrapcheck // Write wraps it.
 }

@@ -26,7 +26,7 @@ func (c colours) of(level Level) string {
 	return c.cyan
 }
 
-// text is one line a finding, in the form editors and problem matchers know, and a summary:
+// text is one line a finding, in the form editors and problem matchers know:
 //
 //	claims/orders.yaml:10:5: error: spec.backup.schedule: "0 */6 * * *": …; write … [CNPG-3.1]
 func (r *Report) text(to io.Writer, color bool) error {
@@ -48,8 +48,7 @@ func (r *Report) text(to io.Writer, color bool) error {
 		}
 		line(at, f.Level(), dimRule(printable(f.String()), f.Finding, c))
 	}
-	w.WriteString(r.summary() + "\n") //nolint:errcheck // Flush returns it.
-	return w.Flush()                  //nolint:wrapcheck // Write wraps it.
+	return w.Flush() //nolint:wrapcheck // Write wraps it.
 }
 
 func place(file string, line, column int) string {
@@ -75,8 +74,8 @@ func printable(s string) string {
 	}, s)
 }
 
-// summary is the last line: what was judged, and what came of it.
-func (r *Report) summary() string {
+// Summary is the last word: what was judged, and what came of it.
+func (r *Report) Summary() string {
 	var judged []string
 	if r.Claims > 0 || r.Manifests == 0 {
 		judged = append(judged, plural(r.Claims, "claim"))

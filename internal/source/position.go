@@ -7,24 +7,29 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// insideWrapper is where a provider-kubernetes Object keeps the manifest that findings speak of.
-const insideWrapper = "spec.forProvider.manifest"
-
 // Position returns line and column of the field at a path in the form findings use: spec.backup.schedule,
 // spec.plugins[0].parameters, spec.parameters.fsync, metadata.labels[app.kubernetes.io/name]. Where the field does not
 // exist, as with one that is missing, it is the nearest one around it that does; for a path of "" the document itself.
-// A path into the manifest that a provider-kubernetes Object wraps may leave the wrapper out.
 func (d Document) Position(path string) (line, column int) {
 	if d.root == nil {
 		return d.Start, 1
 	}
-	at, left := find(d.root, d.root, path)
-	if left != "" && d.Object.IsWrapper() {
-		if inner, innerLeft := find(d.root, d.root, insideWrapper+"."+path); len(innerLeft) < len(left) {
-			at = inner
-		}
-	}
+	at, _ := find(d.root, d.root, path)
 	return at.Line, at.Column
+}
+
+// Unwrap returns the manifest inside a provider-kubernetes Object as a document of its own, for findings speak of it
+// and not of the Object around it. Other documents stay what they are.
+func (d Document) Unwrap() Document {
+	inner := d.Object.Unwrap()
+	if !d.Object.IsWrapper() || inner == nil {
+		return d
+	}
+	root := d.root
+	for _, name := range []string{"spec", "forProvider", "manifest"} {
+		root = resolve(child(root, name))
+	}
+	return Document{File: d.File, Object: inner, Start: root.Line, root: root}
 }
 
 // find walks path from node n, whose own place is at, and returns the place of the deepest field that exists together
