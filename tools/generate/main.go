@@ -3,6 +3,7 @@
 //	apis/xrd-claim.yaml, apis/xrd-namespaced.yaml   the two alternative XRDs, one schema
 //	package/input/…_policies.yaml                   the CRD of the function's input, for editors and `kubectl explain`
 //	internal/claim/schema.json, internal/policy/schema.json   the same schemas for the offline checks
+//	docs/reference/claim.md, docs/reference/policy.md   the fields, for people
 //
 // It lives in a module of its own so that controller-gen's dependencies never reach the product. Run it with
 // `go generate ./...` at the root.
@@ -67,10 +68,35 @@ func generate(root string) error {
 	}
 
 	spec := at(schema(claim), "properties", "spec")
+	if err := writeReference(root, "docs/reference/claim.md", "apis/v1alpha1", "The claim: PostgresInstance", claimIntro, map[string]any{
+		"properties": map[string]any{"spec": spec, "status": at(schema(claim), "properties", "status")},
+	}); err != nil {
+		return err
+	}
+	if err := writeReference(root, "docs/reference/policy.md", "input/v1beta1", "The platform's policy", policyIntro, policyFields(schema(policy))); err != nil {
+		return err
+	}
 	if err := writeJSON(filepath.Join(root, "internal/claim/schema.json"), spec); err != nil {
 		return err
 	}
 	return writeJSON(filepath.Join(root, "internal/policy/schema.json"), schema(policy))
+}
+
+const (
+	claimIntro  = "What a developer writes. Every field is optional; a claim can ask for more safety than the platform's policy, never for less (ZDL-14). [Write a claim](../write-a-claim.md) shows how."
+	policyIntro = "The input of the Composition's pipeline step, set once by the platform engineer. The least that is enough: `bucket.prefix`, `bucket.region` and `credentials.secretStoreRef.name`. " +
+		"It is read strictly: an unknown field, or a value below the contract's floor, refuses every claim."
+)
+
+// policyFields are the policy's own fields, without what every Kubernetes object has.
+func policyFields(schema map[string]any) map[string]any {
+	properties := map[string]any{}
+	for name, field := range at(schema, "properties") {
+		if name != "apiVersion" && name != "kind" && name != "metadata" {
+			properties[name] = field
+		}
+	}
+	return map[string]any{"properties": properties, "required": schema["required"]}
 }
 
 // claimXRD is the XRD for claims: a cluster-scoped XPostgresInstance behind each namespaced PostgresInstance.
