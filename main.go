@@ -11,9 +11,10 @@ import (
 
 // cli are the commands. Crossplane runs the image without arguments: serve is the default.
 type cli struct {
-	Serve  serveCmd  `cmd:"" default:"withargs" help:"Answer Crossplane over gRPC (default)."`
-	Render renderCmd `cmd:"" help:"Print the hardened set of claims, offline."`
-	Check  checkCmd  `cmd:"" help:"Judge claims and manifests in Git by the zero-data-loss contract."`
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Answer Crossplane over gRPC (default)."`
+	Render  renderCmd  `cmd:"" help:"Print the hardened set of claims, offline."`
+	Check   checkCmd   `cmd:"" help:"Judge claims and manifests in Git by the zero-data-loss contract."`
+	Explain explainCmd `cmd:"" help:"Explain the contract, or single rules of it."`
 }
 
 func main() {

@@ -29,6 +29,11 @@ func HelpURI(rule string) string {
 // Anchor is a rule's heading in the reference as code hosts link to it: lower case, no dots.
 func Anchor(rule string) string { return strings.ReplaceAll(strings.ToLower(rule), ".", "") }
 
+// Markdown is plain text for a place where Markdown is read: schedules and placeholders must not turn into markup.
+func Markdown(text string) string { return markup.Replace(text) }
+
+var markup = strings.NewReplacer("*", `\*`, "_", `\_`, "<", `\<`, "`", "\\`", "[", `\[`, "|", `\|`)
+
 // The part of SARIF 2.1.0 that is used here.
 type (
 	sarifLog struct {
@@ -156,10 +161,10 @@ func (r *Report) sarif(w io.Writer, version string) error {
 
 func sarifRuleOf(rule *contract.Rule) sarifRule {
 	text := rule.Promise + " " + rule.Why
-	help := sarifHelp{Text: text, Markdown: "**" + rule.Promise + "**\n\n" + rule.Why}
+	help := sarifHelp{Text: text, Markdown: "**" + Markdown(rule.Promise) + "**\n\n" + Markdown(rule.Why)}
 	if rule.Fix != "" {
 		help.Text += " Fix: " + rule.Fix
-		help.Markdown += "\n\n**Fix:** " + rule.Fix
+		help.Markdown += "\n\n**Fix:** " + Markdown(rule.Fix)
 	}
 	if rule.Reference != "" {
 		help.Markdown += "\n\n[Upstream documentation](" + rule.Reference + ")"
