@@ -184,6 +184,8 @@ func (j *judge) judgeStore(a archive, archivedTo bool) {
 	switch name, _ := splitDestination(destination); {
 	case destination == "":
 		refuse("CNPG-2.2", ".destinationPath", "", "is missing: there is no place to archive to", "write destinationPath: s3://<bucket>/<path>/")
+	case strings.Contains(destination, "@"):
+		refuse("ZDL-12", ".destinationPath", "", "contains credentials, which everybody who can read it may use", "remove them and rotate them; keys come through External Secrets")
 	case name == "":
 		refuse("CNPG-2.2", ".destinationPath", destination, "is not an S3 bucket: Object Lock, which makes backups indestructible, exists there only", "write destinationPath: s3://<bucket>/<path>/")
 	}
@@ -220,7 +222,7 @@ func (j *judge) judgeArguments(a archive, part string, section node) {
 			name, _, _ := strings.Cut(argument, "=")
 			for _, diverting := range divertingArguments {
 				if name == diverting {
-					j.refuse(a.document, "CNPG-2.1", index(a.at+"."+part+"."+key, i), argument, "sends the archive elsewhere than configuration says, or only pretends to archive", "remove it")
+					j.refuse(a.document, "CNPG-2.1", index(a.at+"."+part+"."+key, i), name, "sends the archive elsewhere than configuration says, or only pretends to archive", "remove it")
 				}
 			}
 		}

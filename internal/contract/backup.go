@@ -2,7 +2,6 @@ package contract
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/schedule"
 )
@@ -96,7 +95,7 @@ func judgeBase(j *judge, c *cluster) {
 		j.refuse(c.schedules[0], "CNPG-3.1", "spec.method", methodSnapshot, "volume snapshots are no base backups in the locked bucket, and nothing else makes any: the archive cannot be recovered from",
 			"add a ScheduledBackup with method: plugin")
 	case j.options.Complete:
-		j.refuse(c.document, "CNPG-3.1", "", "", "has no ScheduledBackup: without a base backup no archived WAL can be recovered", "add a ScheduledBackup "+fixSchedule)
+		j.refuse(c.document, "CNPG-3.1", "", "", "has no ScheduledBackup: without a base backup no archived WAL can be recovered", `add a ScheduledBackup with schedule: "0 0 */6 * * *"`)
 	}
 }
 
@@ -118,8 +117,8 @@ func judgeRate(at, written string, s schedule.Schedule, maxPerDay, lockDays int6
 		return nil
 	}
 	fix := fixSchedule
-	if fields := strings.Fields(s.Cron); len(fields) == 5 {
-		fix = `CloudNativePG reads seconds first: write "0 ` + s.Cron + `" for what five fields usually mean`
+	if meant, err := schedule.Parse(s.Cron); err == nil && meant.Cron != s.Cron && meant.MaxGap() <= MaxBackupGap && meant.RunsPerDay() <= float64(maxPerDay)+0.5 {
+		fix = "CloudNativePG reads seconds first: write " + strconv.Quote(meant.Cron) + " for what five fields usually mean"
 	}
 	return Findings{{Rule: "CNPG-3.1", Path: at, Value: written,
 		Message: "makes " + strconv.FormatFloat(perDay, 'f', 0, 64) + " full backups a day, the policy allows " + strconv.FormatInt(maxPerDay, 10) + undeletable(perDay, lockDays),

@@ -38,9 +38,9 @@ func judgeBucket(j *judge, d *document) {
 }
 
 func judgeVersioning(j *judge, d *document) {
-	const at = "spec.forProvider.versioningConfiguration.status"
-	if status := text(first(sub(d.spec, "forProvider"), "versioningConfiguration"), "status"); status != "Enabled" {
-		j.refuseBucket(d, at, status, "without versions an overwritten or deleted backup is gone", "write status: Enabled")
+	forProvider := sub(d.spec, "forProvider")
+	if status := text(first(forProvider, "versioningConfiguration"), "status"); status != "Enabled" {
+		j.refuseBucket(d, firstAt(forProvider, "spec.forProvider", "versioningConfiguration")+".status", status, "without versions an overwritten or deleted backup is gone", "write status: Enabled")
 	}
 }
 
@@ -51,7 +51,7 @@ func judgeLockConfiguration(j *judge, d *document) {
 	if on := text(forProvider, "objectLockEnabled"); on != "" && on != "Enabled" {
 		j.refuseBucket(d, "spec.forProvider.objectLockEnabled", on, "switches Object Lock off: backups can be deleted", "write objectLockEnabled: Enabled")
 	}
-	const at = "spec.forProvider.rule.defaultRetention"
+	at := firstAt(forProvider, "spec.forProvider", "rule", "defaultRetention")
 	retention := first(first(forProvider, "rule"), "defaultRetention")
 	if retention == nil {
 		j.refuseBucket(d, at, "", "is missing: without a default retention no object is locked", "write defaultRetention: {mode: COMPLIANCE, days: 37}")
@@ -87,7 +87,7 @@ func judgeEncryption(j *judge, d *document) {
 		switch algorithm := text(first(rule, "applyServerSideEncryptionByDefault"), "sseAlgorithm"); algorithm {
 		case "AES256", "aws:kms", "aws:kms:dsse":
 		default:
-			j.refuseBucket(d, at+".applyServerSideEncryptionByDefault.sseAlgorithm", algorithm, "is not an encryption S3 knows: backups would lie in the open on its disks", "write sseAlgorithm: AES256, or aws:kms with a key")
+			j.refuseBucket(d, firstAt(rule, at, "applyServerSideEncryptionByDefault")+".sseAlgorithm", algorithm, "is not an encryption S3 knows: backups would lie in the open on its disks", "write sseAlgorithm: AES256, or aws:kms with a key")
 		}
 	})
 	if !found {
@@ -104,8 +104,9 @@ func judgePublicAccess(j *judge, d *document) {
 }
 
 func judgeOwnership(j *judge, d *document) {
-	if owner := text(first(sub(d.spec, "forProvider"), "rule"), "objectOwnership"); owner != "BucketOwnerEnforced" {
-		j.refuseBucket(d, "spec.forProvider.rule.objectOwnership", owner, "objects may belong to, and be opened by, another account", "write objectOwnership: BucketOwnerEnforced")
+	forProvider := sub(d.spec, "forProvider")
+	if owner := text(first(forProvider, "rule"), "objectOwnership"); owner != "BucketOwnerEnforced" {
+		j.refuseBucket(d, firstAt(forProvider, "spec.forProvider", "rule")+".objectOwnership", owner, "objects may belong to, and be opened by, another account", "write objectOwnership: BucketOwnerEnforced")
 	}
 }
 
@@ -158,11 +159,11 @@ func judgeLockTerms(j *judge, b *bucketState) {
 	if b.lock == nil || b.lock.observed || !j.concerns(b.lock) {
 		return
 	}
-	days, ok := lockDays(first(first(sub(b.lock.spec, "forProvider"), "rule"), "defaultRetention"))
+	forProvider := sub(b.lock.spec, "forProvider")
+	days, ok := lockDays(first(first(forProvider, "rule"), "defaultRetention"))
 	if !ok {
 		return // Already refused.
 	}
-	const at = "spec.forProvider.rule.defaultRetention.days"
 	retention, gap := j.options.RetentionDays, time.Duration(0)
 	for _, c := range b.archived {
 		if asked, ok := retentionDays(c.archive.retention); ok {
@@ -174,13 +175,17 @@ func judgeLockTerms(j *judge, b *bucketState) {
 		gap = MaxBackupGap
 	}
 	least := lock.MinDays(retention, gap)
+	refuse := func(message string, fix string) {
+		at := firstAt(forProvider, "spec.forProvider", "rule", "defaultRetention") + ".days"
+		j.refuse(b.lock, "ZDL-01", at, strconv.FormatInt(days, 10), message, fix)
+	}
 	switch most := j.options.MaxLockDays; {
 	case days < least:
-		j.refuse(b.lock, "ZDL-01", at, strconv.FormatInt(days, 10), lockTooShort(retention, least), "write "+strconv.FormatInt(least, 10)+" or more")
+		refuse(lockTooShort(retention, least), orMore(least))
 	case days < j.options.LockDays:
-		j.refuse(b.lock, "ZDL-01", at, strconv.FormatInt(days, 10), "is less than the policy's "+strconv.FormatInt(j.options.LockDays, 10), "write "+strconv.FormatInt(j.options.LockDays, 10)+" or more")
+		refuse("is less than the policy's "+strconv.FormatInt(j.options.LockDays, 10), orMore(j.options.LockDays))
 	case most > 0 && days > most:
-		j.refuse(b.lock, "ZDL-01", at, strconv.FormatInt(days, 10), lockTooLong(most), "write "+strconv.FormatInt(most, 10)+" or less")
+		refuse(lockTooLong(most), orLess(most))
 	}
 }
 

@@ -72,17 +72,13 @@ func judgeFailover(j *judge, c *cluster) {
 }
 
 // judgeClusterEnvironment judges what the instances' own environment says to whatever talks to the bucket (CNPG-4.3).
-// The in-tree method runs inside the instance and reads it.
+// The in-tree method runs inside the instance and reads it, from ConfigMaps too.
 func judgeClusterEnvironment(j *judge, c *cluster) {
 	j.judgeEnvironmentList(c.document, c.spec, "env", "spec.env")
-	for i, item := range items(c.spec, "envFrom") {
+	for _, item := range items(c.spec, "envFrom") {
 		from, _ := item.(node)
 		if d := j.find(configMap, c.namespace, text(sub(from, "configMapRef"), "name")); d != nil {
-			at := index("spec.envFrom", i)
-			for _, f := range judgeEnvironment("", settings(d.body, "data")) {
-				f.Object, f.Path = c.String(), at+" ("+d.String()+" "+f.Path[1:]+")"
-				j.found = append(j.found, f)
-			}
+			j.add(d, judgeEnvironment("data", settings(d.body, "data")))
 		}
 	}
 }

@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// postgresSeconds reads a PostgreSQL time setting whose unit is the second: "300", "5min", "1 h".
-func postgresSeconds(value string) (time.Duration, bool) {
+// postgresTime reads a PostgreSQL time setting, where a bare number counts the given units: "300", "5min", "1 h".
+func postgresTime(value string, unit time.Duration) (time.Duration, bool) {
 	value = strings.TrimSpace(strings.Trim(strings.TrimSpace(value), "'"))
 	cut := strings.IndexFunc(value, func(r rune) bool { return (r < '0' || r > '9') && r != '.' && r != '-' && r != '+' })
-	unit := time.Second
 	if cut >= 0 {
 		var known bool
 		if unit, known = postgresUnits[strings.TrimSpace(value[cut:])]; !known {
@@ -70,5 +69,9 @@ func plural(n int64, unit string) string {
 	}
 	return strconv.FormatInt(n, 10) + " " + unit + "s"
 }
+
+func orMore(n int64) string { return "write " + strconv.FormatInt(n, 10) + " or more" }
+
+func orLess(n int64) string { return "write " + strconv.FormatInt(n, 10) + " or less" }
 
 func plainDays(n int64) string { return strconv.FormatInt(n, 10) + "d" }

@@ -84,6 +84,18 @@ func first(m node, key string) node {
 	return nil
 }
 
+// firstAt is the path of what first returns along some keys.
+func firstAt(m node, at string, keys ...string) string {
+	for _, key := range keys {
+		at = join(at, key)
+		if list, ok := m[key].([]any); ok && len(list) > 0 {
+			at = index(at, 0)
+		}
+		m = first(m, key)
+	}
+	return at
+}
+
 // written renders a scalar the way it stands in the file; "" for anything that is not one.
 func written(value any) string {
 	switch v := value.(type) {

@@ -131,9 +131,15 @@ func (j *judge) take(body node, wrapped, observed bool, depth int) {
 	}
 }
 
+// onlyObserves says whether a provider only reads what a resource is about.
 func onlyObserves(spec node) bool {
 	policies := items(spec, "managementPolicies")
-	return len(policies) == 1 && policies[0] == "Observe"
+	for _, policy := range policies {
+		if policy != "Observe" && policy != "LateInitialize" {
+			return false
+		}
+	}
+	return len(policies) > 0
 }
 
 // cluster is a Cluster with what belongs to it.

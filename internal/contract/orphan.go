@@ -10,6 +10,8 @@ import (
 // database without a claim is noticed.
 const presenceRecord = "hardened_postgres_claim_info"
 
+const pausedAnnotation = "crossplane.io/paused"
+
 // managed judges what happens to a document when whatever owns it goes.
 func (j *judge) managed(d *document) {
 	inner := d
@@ -23,6 +25,9 @@ func (j *judge) managed(d *document) {
 		}
 		j.judgeReferences(d)
 	}
+	if text(sub(sub(d.body, "metadata"), "annotations"), pausedAnnotation) == "true" && has(d.spec, "forProvider") && (d.kind != unknown || j.options.Composed) {
+		j.refuse(d, "ZDL-10", "metadata.annotations["+pausedAnnotation+"]", "true", "pauses the resource: what protects the data is not kept up", "remove it")
+	}
 	switch {
 	case !has(d.spec, "forProvider"):
 		if j.options.Composed && !d.wrapped && !isPresence(d) {
@@ -31,7 +36,7 @@ func (j *judge) managed(d *document) {
 	case d.kind == unknown && !j.options.Composed: // None of the contract's business.
 	case d.kind >= bucket && !j.concerns(d):
 	case isNamespaced(d.group):
-		j.judgePolicies(d, "managementPolicies is missing, which means all of them: the resource deletes what it manages when it goes (namespaced resources know no deletionPolicy)")
+		j.judgePolicies(d, "is missing, which means all of them: the resource deletes what it manages when it goes (namespaced resources know no deletionPolicy)")
 	default:
 		j.judgeDeletion(d)
 	}
@@ -66,7 +71,11 @@ func (j *judge) judgePolicies(d *document, missing string) {
 		j.refuse(d, "CNPG-4.1", "spec.managementPolicies", "", missing, fixPolicies)
 		return
 	}
-	observes := len(policies) == 0 // An empty list pauses the resource; nothing is deleted, nothing kept up.
+	if len(policies) == 0 {
+		j.refuse(d, "CNPG-4.1", "spec.managementPolicies", "", "is empty, which pauses the resource: nothing is deleted, and nothing is kept up either", fixPolicies)
+		return
+	}
+	observes := false
 	for i, policy := range policies {
 		at := index("spec.managementPolicies", i)
 		switch policy {

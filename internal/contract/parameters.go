@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/schedule"
 )
 
 // maxArchiveTimeout is how long a quiet database may keep a WAL file to itself (ZDL-09).
@@ -46,17 +48,19 @@ var parameterRules = map[string]parameterRule{
 	"default_transaction_read_only": mustBe(false, "applications cannot write, which looks like an outage nobody can find"),
 	"archive_library":               never("an archive library replaces the archiver: no WAL reaches the bucket any more"),
 	"restore_command":               never("it replaces CloudNativePG's own"),
+	"allow_alter_system":            mustBe(false, "any superuser can then switch durability off behind the contract's back"),
+	"wal_log_hints":                 mustBe(true, "a former primary cannot be rewound into a standby, and CloudNativePG refuses the Cluster"),
 	"wal_level":                     oneOf("without at least replica there is neither replication nor archiving", "replica", "logical"),
 	"wal_sync_method":               notOneOf("it does not force WAL to disk on every platform", "open_sync", "open_datasync"),
 	"archive_timeout": func(value string) string {
-		d, ok := postgresSeconds(value)
+		d, ok := postgresTime(value, time.Second)
 		switch {
 		case !ok:
 			return "is not a time: how long a quiet database keeps its last commits to itself cannot be judged"
-		case d <= 0:
+		case d <= time.Second/2: // PostgreSQL rounds to whole seconds, and 0 is off.
 			return "switches the timeout off: a quiet database never archives its last commits"
 		case d > maxArchiveTimeout:
-			return fmt.Sprintf("keeps the last commits of a quiet database out of the archive for %s; 5 minutes is the most", d)
+			return fmt.Sprintf("keeps the last commits of a quiet database out of the archive for %s; 5 minutes is the most", schedule.Duration(d))
 		}
 		return ""
 	},
@@ -71,7 +75,7 @@ var parameterRules = map[string]parameterRule{
 		return "lets the primary remove WAL a standby still needs: the standby is lost and has to be rebuilt"
 	},
 	"idle_replication_slot_timeout": func(value string) string {
-		if d, ok := postgresSeconds(value); ok && d == 0 {
+		if d, ok := postgresTime(value, time.Second); ok && d == 0 {
 			return ""
 		}
 		return "drops the slot of a standby that was away: the standby is lost and has to be rebuilt"
@@ -106,8 +110,10 @@ func oneOf(consequence string, allowed ...string) parameterRule {
 
 func notOneOf(consequence string, refused ...string) parameterRule {
 	return func(value string) string {
+		// PostgreSQL resolves backslashes inside quotes, so that "md\\065" is md5.
+		plain := strings.Trim(strings.TrimSpace(value), "'")
 		for _, r := range refused {
-			if strings.EqualFold(strings.TrimSpace(value), r) {
+			if strings.EqualFold(plain, r) || strings.Contains(plain, `\`) {
 				return consequence
 			}
 		}
@@ -127,8 +133,8 @@ func atLeast(least int64, consequence string) parameterRule {
 
 func positiveTime(consequence string) parameterRule {
 	return func(value string) string {
-		// The unit of these settings is the millisecond; whatever is above zero passes.
-		if d, ok := postgresSeconds(value); ok && d > 0 {
+		// PostgreSQL rounds these to whole milliseconds, and 0 is never.
+		if d, ok := postgresTime(value, time.Millisecond); ok && d > time.Millisecond/2 {
 			return ""
 		}
 		return consequence
@@ -155,7 +161,7 @@ func JudgeParameters(at string, parameters map[string]string) Findings {
 			refuse("ZDL-09", fmt.Sprintf("is the same setting as %q for PostgreSQL, and which one wins is an accident", first), "write it once, in lower case")
 		}
 		seen[name] = written
-		if strings.ContainsAny(value, "\n\r\x00") || strings.ContainsAny(name, "\n\r\x00 '=#") {
+		if strings.ContainsAny(value, "\n\r\x00") || !isParameterName(name) {
 			refuse("ZDL-09", "could smuggle a second setting into postgresql.conf", "write one plain name and one plain value")
 			continue
 		}
@@ -185,6 +191,18 @@ func JudgeParameters(at string, parameters map[string]string) Findings {
 	return found
 }
 
+// isParameterName says whether PostgreSQL's configuration parser takes name for the name of a setting, and for nothing
+// else.
+func isParameterName(name string) bool {
+	for i := range len(name) {
+		b := name[i]
+		if !isNameByte(b) && (i == 0 || b != '.' && b != '$') || b == ':' {
+			return false
+		}
+	}
+	return name != "" && (name[0] < '0' || name[0] > '9')
+}
+
 func judgeSynchronousCommit(value string) string {
 	v := strings.ToLower(strings.Trim(strings.TrimSpace(value), "'"))
 	switch v {
@@ -203,9 +221,12 @@ func isRemoteWrite(value string) bool {
 	return strings.EqualFold(strings.Trim(strings.TrimSpace(value), "'"), "remote_write")
 }
 
-// shorten keeps messages readable and bounded whatever was written.
+// shorten keeps messages readable and bounded whatever was written, and free of secrets (ZDL-12).
 func shorten(value string) string {
 	const most = 80
+	if lower := strings.ToLower(value); looksSecret(value) || strings.Contains(lower, "password=") || strings.Contains(lower, "passphrase") {
+		return "(not shown)"
+	}
 	if len(value) <= most {
 		return value
 	}

@@ -25,6 +25,9 @@ const (
 	MinUndoDays = 1
 )
 
+// knownMajors are the majors of PostgreSQL that CloudNativePG supports, as the claim's version lists them.
+var knownMajors = []string{"14", "15", "16", "17", "18"}
+
 // connectionValues are what a key of the connection Secret may hold.
 var connectionValues = []string{"caCertificate", "database", "endpoint", "jdbcURI", "password", "port", "schema", "sslmode", "uri", "username"}
 
@@ -163,6 +166,8 @@ func judgeImage(at, image, wantMajor string) Findings {
 	switch {
 	case !ok:
 		return refuse("has no tag that tells the major: what starts after the next pull is anybody's guess", "write a tag like 16.15-202608170814-standard-trixie, best also a digest")
+	case !slices.Contains(knownMajors, major):
+		return refuse("is PostgreSQL "+major+", which this contract does not know", "write an image of PostgreSQL "+strings.Join(knownMajors, ", "))
 	case wantMajor != "" && major != wantMajor:
 		return refuse("is PostgreSQL "+major+" in the place of "+wantMajor, "write an image of major "+wantMajor)
 	}
@@ -207,9 +212,9 @@ func judgeLock(at string, days, retention, most int64, s schedule.Schedule) Find
 	least := lock.MinDays(retention, s.MaxGap())
 	switch {
 	case days < least:
-		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days), Message: lockTooShort(retention, least), Fix: fmt.Sprintf("write %d or more", least)}}
+		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days), Message: lockTooShort(retention, least), Fix: orMore(least)}}
 	case most > 0 && days > most:
-		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days), Message: lockTooLong(most), Fix: fmt.Sprintf("write %d or less", most)}}
+		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days), Message: lockTooLong(most), Fix: orLess(most)}}
 	}
 	return nil
 }

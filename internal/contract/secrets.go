@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"sort"
 	"strings"
 )
 
@@ -39,8 +38,8 @@ func (j *judge) exposed(d *document) {
 	if d.kind == secret || d.kind == wrapper {
 		return // The manifest inside the wrapper is a document itself.
 	}
-	if found := exposedIn(d.body); found != "" {
-		j.refuse(d, "ZDL-12", found, "", "contains what looks like a key in plain sight", "reference a Secret that External Secrets writes, and rotate what was exposed")
+	if holdsSecret(d.body) {
+		j.refuse(d, "ZDL-12", secretAt(d.body, ""), "", "contains what looks like a key in plain sight", "reference a Secret that External Secrets writes, and rotate what was exposed")
 	}
 	switch d.kind {
 	case clusterKind:
@@ -77,44 +76,48 @@ func secretName(name string) bool {
 	return false
 }
 
-// exposedIn returns the path of the first string that looks like an AWS key or a private key, "" where there is none.
-func exposedIn(value any) string {
+// holdsSecret says whether any string below value looks like a key. It runs over everything on every reconcile.
+func holdsSecret(value any) bool {
 	switch v := value.(type) {
 	case string:
-		if looksSecret(v) {
-			return "."
-		}
+		return looksSecret(v)
 	case node:
-		if found := exposedKeys(v); len(found) > 0 {
-			return found[0]
+		for _, item := range v {
+			if holdsSecret(item) {
+				return true
+			}
 		}
 	case []any:
-		for i, item := range v {
-			if at := exposedIn(item); at != "" {
-				return index("", i) + strings.TrimPrefix(at, ".")
+		for _, item := range v {
+			if holdsSecret(item) {
+				return true
 			}
 		}
 	}
-	return ""
+	return false
 }
 
-// exposedKeys are the paths below the keys of a mapping that lead to secrets. They are few, and sorted so that the same
-// one is always first.
-func exposedKeys(m node) []string {
-	var found []string
-	for key, item := range m {
-		switch at := exposedIn(item); {
-		case at == "":
-		case at == ".":
-			found = append(found, key)
-		case at[0] == '[':
-			found = append(found, key+at)
-		default:
-			found = append(found, key+"."+at)
+// secretAt is the path of the first such string.
+func secretAt(value any, at string) string {
+	switch v := value.(type) {
+	case node:
+		for _, key := range sortedKeys(v) {
+			if !holdsSecret(v[key]) {
+				continue
+			}
+			if strings.ContainsAny(key, "./") {
+				return secretAt(v[key], at+"["+key+"]")
+			}
+			return secretAt(v[key], join(at, key))
+		}
+	case []any:
+		for i, item := range v {
+			if holdsSecret(item) {
+				return secretAt(item, index(at, i))
+			}
 		}
 	}
-	sort.Strings(found)
-	return found
+	return at
 }
 
 // looksSecret recognises AWS key ids (AKIA or ASIA and 16 capitals or digits) and PEM private keys.

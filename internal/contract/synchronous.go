@@ -35,7 +35,7 @@ func judgeSynchronous(j *judge, c *cluster) {
 	case number < 1:
 		refuse(at+".number", strconv.FormatInt(number, 10), "no standby has to have a commit before it is acknowledged", "write number: 1")
 	case number <= outside:
-		refuse(at+".number", strconv.FormatInt(number, 10), fmt.Sprintf("%d names outside the Cluster may confirm every commit: it need not be on any instance that can be promoted", outside), "remove standbyNamesPre and standbyNamesPost")
+		refuse(at+".number", strconv.FormatInt(number, 10), plural(outside, "name")+" outside the Cluster may confirm every commit: it need not be on any instance that can be promoted", "remove standbyNamesPre and standbyNamesPost")
 	case instances >= MinInstances && number-outside >= instances:
 		refuse(at+".number", strconv.FormatInt(number, 10), fmt.Sprintf("%d instances cannot have as many standbys: no commit would ever be acknowledged", instances), "write number: 1")
 	}
