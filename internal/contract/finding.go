@@ -49,7 +49,7 @@ func (f Finding) String() string {
 	}
 	fmt.Fprintf(&b, " [%s]", f.Rule)
 	if f.Waiver != "" {
-		fmt.Fprintf(&b, " (waived: %s)", f.Waiver)
+		fmt.Fprintf(&b, " (waived by policy: %s)", f.Waiver)
 	}
 	return b.String()
 }
