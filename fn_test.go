@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/source"
+)
+
+const (
+	minimalPolicy = `{apiVersion: hardened-postgres.fn.bizmatters.io/v1beta1, kind: Policy,
+  bucket: {prefix: acme, region: eu-central-1}, credentials: {secretStoreRef: {name: store}}}`
+	minimalXR = `{apiVersion: database.bizmatters.io/v1alpha1, kind: XPostgresInstance, metadata: {name: orders-x7x2q},
+  spec: {claimRef: {apiVersion: database.bizmatters.io/v1alpha1, kind: PostgresInstance, namespace: shop, name: orders}}}`
+)
+
+func testFunction() *Function {
+	return &Function{log: slog.New(slog.DiscardHandler), now: func() time.Time { return time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC) }}
+}
+
+// yamlStruct reads a document of a test.
+func yamlStruct(t testing.TB, text string) *structpb.Struct {
+	t.Helper()
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	documents, err := source.Read("test.yaml", strings.NewReader(text))
+	if err != nil || len(documents) != 1 {
+		t.Fatalf("cannot read the test's document: %v (%d documents)\n%s", err, len(documents), text)
+	}
+	return toStruct(documents[0].Object)
+}
+
+func request(t testing.TB, composite, policy string) *fnv1.RunFunctionRequest {
+	t.Helper()
+	return &fnv1.RunFunctionRequest{
+		Meta:     &fnv1.RequestMeta{Tag: "tag"},
+		Input:    yamlStruct(t, policy),
+		Observed: &fnv1.State{Composite: &fnv1.Resource{Resource: yamlStruct(t, composite)}},
+	}
+}
+
+func condition(kind string, status fnv1.Status, reason, message string) *fnv1.Condition {
+	return &fnv1.Condition{Type: kind, Status: status, Reason: reason, Message: &message, Target: fnv1.Target_TARGET_COMPOSITE_AND_CLAIM.Enum()}
+}
+
+func TestRunFunctionRefuses(t *testing.T) {
+	const unchanged = "the claim is refused, see ContractSatisfied; whatever exists is left as it is"
+	cases := map[string]struct {
+		reason            string
+		composite, policy string
+		want              string
+	}{
+		"NoPolicy": {
+			reason:    "Without a policy nothing is known about the bucket, so nothing may be made.",
+			composite: minimalXR,
+			want:      `Policy: there is no policy: without one nothing is known about the bucket or where its keys are; give the pipeline step an input of kind Policy with at least bucket.prefix, bucket.region and credentials.secretStoreRef.name [API-2]`,
+		},
+		"PolicyWithATypo": {
+			reason:    "A misspelt field of the policy is a protection that was never on.",
+			composite: minimalXR,
+			policy:    strings.Replace(minimalPolicy, "region:", "lockdays: 90, region:", 1),
+			want:      `Policy: bucket.lockdays: unknown field: it would be silently ignored, and what you meant by it would not happen; did you mean "lockDays"? [API-2]`,
+		},
+		"PolicyBelowTheFloor": {
+			reason:    "The platform cannot promise less than the contract.",
+			composite: minimalXR,
+			policy:    strings.Replace(minimalPolicy, "region:", "lockDays: 31, region:", 1),
+			want:      `Policy: bucket.lockDays: "31": is too short: to recover to the first second of 30 days, backups up to 32 days old must still be locked; write 32 or more [ZDL-01]`,
+		},
+		"NotAComposite": {
+			reason:    "A Composition for another kind must not make databases of it.",
+			composite: `{apiVersion: example.org/v1, kind: XApp, metadata: {name: a}}`,
+			policy:    minimalPolicy,
+			want: `PostgresInstance /a: apiVersion: "example.org/v1": is not the version of this API; write apiVersion: database.bizmatters.io/v1alpha1 [API-1]
+PostgresInstance /a: kind: "XApp": is not a database claim; write kind: PostgresInstance [API-1]`,
+		},
+		"EverythingAtOnce": {
+			reason: "All problems are told at once, in the order of their paths.",
+			composite: strings.Replace(minimalXR, "spec: {", `spec: {sizes: small, version: 16, storageGB: 5, instances: 1,
+  parameters: {FSYNC: "off"}, backup: {schedule: "0 0 * * *"}, `, 1),
+			policy: minimalPolicy,
+			want: `PostgresInstance shop/orders: spec.backup.schedule: "0 0 * * *": leaves up to 1 day without a base backup, the contract allows 6 hours: recovery would replay all WAL of that time, and one damaged file costs the rest; write "0 0 */6 * * *" (every six hours) or a denser schedule [CNPG-3.1]
+PostgresInstance shop/orders: spec.instances: "1": is fewer than 3: after losing one instance either commits are no longer confirmed by a second one, or the database stops writing; leave instances out or write 3 or more [CNPG-1.1]
+PostgresInstance shop/orders: spec.parameters.FSYNC: "off": a crash of the node corrupts the database, and its standbys with it; remove it [ZDL-09]
+PostgresInstance shop/orders: spec.sizes: unknown field: it would be silently ignored, and what you meant by it would not happen; did you mean "size"? [API-1]
+PostgresInstance shop/orders: spec.storageGB: "5": is below the minimum of 10; write 10 or more [API-1]
+PostgresInstance shop/orders: spec.version: "16": is a number where a string belongs; put it in quotes: "16" [API-1]`,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			rsp, err := testFunction().RunFunction(context.Background(), request(t, tc.composite, tc.policy))
+			if err != nil {
+				t.Fatalf("%s\nRunFunction(...): unexpected error: %v", tc.reason, err)
+			}
+			status := fnv1.Status_STATUS_CONDITION_UNKNOWN
+			rest := unchanged
+			if rsp.GetRequirements().GetResources() != nil && len(rsp.GetRequirements().GetResources()) > 0 {
+				status, rest = fnv1.Status_STATUS_CONDITION_FALSE, "the claim is refused and no database has been made of it"
+			}
+			reason := "Refused"
+			want := &fnv1.RunFunctionResponse{
+				Meta:         &fnv1.ResponseMeta{Tag: "tag", Ttl: durationpb.New(time.Minute)},
+				Requirements: rsp.GetRequirements(),
+				Conditions: []*fnv1.Condition{
+					condition("ContractSatisfied", fnv1.Status_STATUS_CONDITION_FALSE, "Refused", tc.want),
+					condition("Protected", fnv1.Status_STATUS_CONDITION_UNKNOWN, "Refused", unchanged),
+					condition("Recoverable", status, "Refused", rest),
+					condition("DatabaseReady", status, "Refused", rest),
+				},
+				Results: []*fnv1.Result{
+					{Severity: fnv1.Severity_SEVERITY_WARNING, Reason: &reason, Message: tc.want, Target: fnv1.Target_TARGET_COMPOSITE_AND_CLAIM.Enum()},
+					{Severity: fnv1.Severity_SEVERITY_FATAL, Reason: &reason, Message: "the claim is refused, nothing has been changed:\n" + tc.want, Target: fnv1.Target_TARGET_COMPOSITE_AND_CLAIM.Enum()},
+				},
+			}
+			if diff := cmp.Diff(want, rsp, protocmp.Transform()); diff != "" {
+				t.Errorf("%s\nRunFunction(...): -want rsp, +got rsp:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func TestRunFunctionKeepsThePipeline(t *testing.T) {
+	req := request(t, minimalXR, minimalPolicy)
+	earlier := &fnv1.Resource{Resource: yamlStruct(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: other}}`), Ready: fnv1.Ready_READY_TRUE}
+	req.Desired = &fnv1.State{Resources: map[string]*fnv1.Resource{"other-step": earlier}}
+	req.Context = yamlStruct(t, `{key: value}`)
+	want := proto.CloneOf(earlier)
+
+	rsp, err := testFunction().RunFunction(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, rsp.GetDesired().GetResources()["other-step"], protocmp.Transform()); diff != "" {
+		t.Errorf("What an earlier step made should stay as it is: -want, +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(yamlStruct(t, `{key: value}`), rsp.GetContext(), protocmp.Transform()); diff != "" {
+		t.Errorf("The pipeline's context should stay as it is: -want, +got:\n%s", diff)
+	}
+	if got := rsp.GetDesired().GetResources()["bucket"]; got == nil {
+		t.Error("The bucket should be emitted beside it")
+	}
+}
+
+func TestRunFunctionRecovers(t *testing.T) {
+	f := testFunction()
+	f.now = func() time.Time { panic("clock broken") }
+	rsp, err := f.RunFunction(context.Background(), request(t, minimalXR, minimalPolicy))
+	if err != nil {
+		t.Fatalf("A panic should not become a gRPC error: %v", err)
+	}
+	text, fatal := fatalOf(rsp)
+	if want := "this function failed on the request, which is a mistake of its own; nothing has been changed. Its log has the details"; !fatal || text != want {
+		t.Errorf("A panic should become FATAL, on which Crossplane changes nothing:\nwant %q\ngot  %q (fatal: %v)", want, text, fatal)
+	}
+	if rsp.GetDesired() != nil {
+		t.Error("A failed call should emit nothing")
+	}
+}
+
+func TestRunFunctionStopsWhenNobodyWaits(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := testFunction().RunFunction(ctx, request(t, minimalXR, minimalPolicy)); err == nil {
+		t.Error("A cancelled call should not be worked on")
+	}
+}
+
+// TestStatusOf holds the status written by hand against the types it follows from.
+func TestStatusOf(t *testing.T) {
+	full := &v1alpha1.Status{}
+	if err := json.Unmarshal([]byte(`{"version":"16","image":"i","instances":"3/3","phase":"p","database":"d","owner":"o",
+		"endpoints":{"readWrite":"rw","readOnly":"ro","port":5432},"secretName":"s","alias":{"name":"a","held":true,"holder":"h"},
+		"backup":{"bucket":"b","path":"p","serverName":"s","lockDays":37,"retentionDays":30,"schedule":"c","recoverableSince":"r","lastBackup":"l"},
+		"bootstrap":{"method":"m","source":"s","inert":true,"message":"x"},
+		"contract":{"verdict":"Satisfied","rules":[{"id":"CNPG-1.1","verdict":"Pending","message":"m"},{"id":"CNPG-1.2","verdict":"Satisfied"}]}}`), full); err != nil {
+		t.Fatal(err)
+	}
+	for name, status := range map[string]*v1alpha1.Status{"Full": full, "Empty": {}} {
+		raw, err := json.Marshal(status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]any{}
+		if err := json.Unmarshal(raw, &want); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, toStruct(statusOf(status)).AsMap()); diff != "" {
+			t.Errorf("%s: statusOf(...) should say what encoding/json says: -want, +got:\n%s", name, diff)
+		}
+	}
+}
+
+func TestTree(t *testing.T) {
+	o := yamlStruct(t, `{a: {b: [{c: 1}, {c: true, d: {e: f}}], s: text, none: null}}`)
+	v := tree{o}
+	for path, want := range map[string]any{
+		"a.b.0.c": 1.0, "a.b.1.c": true, "a.b.1.d.e": "f", "a.s": "text", "a.none": nil,
+	} {
+		if got, ok := v.Lookup(strings.Split(path, ".")...); !ok || got != want {
+			t.Errorf("Lookup(%s): want %v, got %v (%v)", path, want, got, ok)
+		}
+	}
+	for _, path := range []string{"x", "a.b.2.c", "a.b.x", "a.s.t", "a.b.1.d.e.g"} {
+		if got, ok := v.Lookup(strings.Split(path, ".")...); ok {
+			t.Errorf("Lookup(%s): want nothing, got %v", path, got)
+		}
+	}
+	if got := v.Keys("a"); !cmp.Equal(got, []string{"b", "none", "s"}) {
+		t.Errorf("Keys(a): got %v", got)
+	}
+	if got := len(v.Items("a", "b")); got != 2 {
+		t.Errorf("Items(a.b): want 2, got %d", got)
+	}
+	if got := manifest.String(v.Items("a", "b")[1], "d", "e"); got != "f" {
+		t.Errorf("Items(a.b)[1].d.e: want f, got %q", got)
+	}
+	if diff := cmp.Diff(o, toStruct(fromStruct(o)), protocmp.Transform()); diff != "" {
+		t.Errorf("A converted object should convert back to itself: -want, +got:\n%s", diff)
+	}
+}
