@@ -1,6 +1,10 @@
 package alerts
 
 import (
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,10 +37,18 @@ type scenario struct {
 	length  time.Duration        // 3 h when zero
 	step    time.Duration        // scrape and evaluation interval, 30 s when zero
 	want    []string             // exact, in order of time and name
+	reads   []read               // what recording rules say in it
 }
 
-func (s scenario) run(t testing.TB, mutate func([]any) []any) []firing {
-	t.Helper()
+// read is the value of a series at some time: "none" where it is absent.
+type read struct {
+	at     time.Duration
+	series string
+	want   string
+}
+
+// defaults fills in what a scenario leaves open.
+func (s scenario) defaults() scenario {
 	if s.cluster == (cluster{}) {
 		s.cluster = orders
 	}
@@ -46,19 +58,67 @@ func (s scenario) run(t testing.TB, mutate func([]any) []any) []firing {
 	if s.step == 0 {
 		s.step = 30 * time.Second
 	}
+	return s
+}
+
+// groups are the rules of the scenario's database.
+func (s scenario) groups() []any {
 	target := s.cluster.target()
 	if s.target != nil {
 		s.target(&target)
 	}
+	return alerts.Groups(target)
+}
+
+// world is everything that is scraped in the scenario.
+func (s scenario) world() world {
 	w := s.cluster.world().add(platform())
 	if s.happens != nil {
 		s.happens(s.cluster, w)
 	}
-	groups := alerts.Groups(target)
-	if mutate != nil {
-		groups = mutate(groups)
+	return w
+}
+
+// play lets rules watch the scenario. What the world brings along already is not recorded again.
+func (s scenario) play(t testing.TB, groups []any) played {
+	t.Helper()
+	w := s.world()
+	return simulate(t, keep(groups, func(rule map[string]any) bool {
+		name, _ := rule["record"].(string)
+		return name == "" || !w.has(name)
+	}), w, s.length, s.step)
+}
+
+// keep returns groups with some of their rules only.
+func keep(groups []any, want func(rule map[string]any) bool) (out []any) {
+	for _, g := range groups {
+		group := maps.Clone(g.(map[string]any))
+		var rules []any
+		for _, r := range group["rules"].([]any) {
+			if want(r.(map[string]any)) {
+				rules = append(rules, r)
+			}
+		}
+		group["rules"] = rules
+		out = append(out, group)
 	}
-	return simulate(t, groups, w, s.length, s.step)
+	return out
+}
+
+// check compares what was recorded with what a scenario expects.
+func (r read) check(t testing.TB, p played) (problem string) {
+	t.Helper()
+	got := "none"
+	if v := p.query(t, r.series, r.at); len(v) > 0 {
+		got = strconv.FormatFloat(v[0].F, 'f', -1, 64)
+		if len(v) > 1 {
+			got = fmt.Sprintf("%d series", len(v))
+		}
+	}
+	if got != r.want {
+		return fmt.Sprintf("%s at %s is %s, want %s", r.series, short(r.at), got, r.want)
+	}
+	return ""
 }
 
 const hour = time.Hour
@@ -75,17 +135,43 @@ var scenarios = map[string]scenario{
 	"HealthyBusy": {
 		reason: "Archiving every five minutes is normal, and so is a segment that waits for half a minute.",
 		length: 13 * hour,
+		reads: []read{
+			{5 * time.Minute, `cnpg_backup_last_status{status="completed"}`, "0"},
+			{5 * time.Minute, `cnpg_backup_last_status{status="failed"}`, "0"},
+			{5 * time.Minute, `cnpg_backup_last_status{status="none"}`, "1"},
+			{5 * time.Minute, `cnpg_backup_last_success_seconds`, "none"},
+			{5 * time.Minute, `cnpg_recovery_window_seconds`, "none"},
+			{5 * time.Minute, `cnpg_backup_lock_end_timestamp_seconds`, "none"},
+			{7 * hour, `cnpg_backup_last_status{status="completed"}`, "1"},
+			{7 * hour, `cnpg_backup_last_status{status="failed"}`, "0"},
+			{7 * hour, `cnpg_backup_last_status{status="none"}`, "0"},
+			{7 * hour, `cnpg_backup_last_success_seconds`, "3000"},
+			{7 * hour, `cnpg_recovery_window_seconds`, "24600"},
+			{7 * hour, `cnpg_recovery_window_promised_seconds`, "2592000"},
+			{7 * hour, `cnpg_backup_lock_end_timestamp_seconds`, "3219000"},
+			{7 * hour, `cnpg_streaming_standbys`, "2"},
+			{7*hour + time.Minute, `cnpg_wal_archiving_last_success_seconds`, "0"},
+		},
 	},
 	"HealthyIdleForDays": {
 		reason:  "PostgreSQL archives nothing without activity: seconds since the last archival grows for ever.",
 		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true},
 		length:  4 * 24 * hour, step: 2 * time.Minute,
+		reads: []read{
+			{72 * hour, `cnpg_wal_archiving_last_success_seconds`, "0"},
+		},
 	},
 	"HealthyInTree": {
 		reason:  "The deprecated method has other metrics and its primary is the only one to know them.",
 		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true, busy: true, method: alerts.MethodInTree},
 		length:  13 * hour,
-		happens: func(_ cluster, w world) { w.set(is(0), `deployment="barman-cloud"`) },
+		happens: func(_ cluster, w world) { w.set(is(0), "available", `deployment="barman-cloud"`) },
+		reads: []read{
+			{7 * hour, `cnpg_backup_last_status{status="completed"}`, "1"},
+			{7 * hour, `cnpg_backup_last_status{status="failed"}`, "0"},
+			{7 * hour, `cnpg_backup_last_status{status="none"}`, "0"},
+			{7 * hour, `cnpg_recovery_window_seconds`, "24600"},
+		},
 	},
 	"HealthyWithoutWALVolume": {
 		reason:  "Free space of 60 % is enough when WAL lives on the data volume.",
@@ -124,7 +210,12 @@ var scenarios = map[string]scenario{
 			w.after(hour, func(t time.Duration) float64 { return float64((t - hour) / (5 * time.Minute)) }, `pod="orders-1",value="ready"`)
 		},
 		want: []string{
-			"PostgresArchivingStalled 1h7m30s-end",
+			"PostgresArchivingStalled{pod=orders-1} 1h7m30s-end",
+		},
+		reads: []read{
+			{hour + 4*time.Minute, `cnpg_wal_archiving_last_success_seconds`, "0"},
+			{hour + 5*time.Minute, `cnpg_wal_archiving_last_success_seconds`, "300"},
+			{2 * hour, `cnpg_wal_archiving_last_success_seconds`, "3600"},
 		},
 	},
 	"ArchiverStuckAfterIdleHours": {
@@ -136,7 +227,7 @@ var scenarios = map[string]scenario{
 		},
 		length: 4 * hour,
 		want: []string{
-			"PostgresArchivingStalled 3h2m-end",
+			"PostgresArchivingStalled{pod=orders-1} 3h2m-end",
 		},
 	},
 	"ArchiverFailing": {
@@ -148,7 +239,7 @@ var scenarios = map[string]scenario{
 		},
 		want: []string{
 			"PostgresArchivingFailing{pod=orders-1} 1h4m-1h59m30s",
-			"PostgresArchivingStalled 1h7m30s-1h59m30s",
+			"PostgresArchivingStalled{pod=orders-1} 1h7m30s-1h59m30s",
 		},
 	},
 	"ArchiverFailsOnceAndRecovers": {
@@ -167,7 +258,10 @@ var scenarios = map[string]scenario{
 		},
 		want: []string{
 			"PostgresArchivingFailing{pod=orders-1} 3m-end",
-			"PostgresArchivingStalled 7m30s-end",
+			"PostgresArchivingStalled{pod=orders-1} 7m30s-end",
+		},
+		reads: []read{
+			{hour, `cnpg_wal_archiving_last_success_seconds`, "3599"},
 		},
 	},
 	"ArchiverSlowButAlive": {
@@ -177,9 +271,23 @@ var scenarios = map[string]scenario{
 			w.set(every(4*time.Minute), "last_archived_time")
 		},
 	},
+	"ArchiverTooSlow": {
+		reason: "One segment archived and three written every four minutes: nothing fails, nothing stands still.",
+		happens: func(_ cluster, w world) {
+			w.set(func(t time.Duration) float64 { return 3 * float64(t/(4*time.Minute)) }, `pod="orders-1",value="ready"`)
+			w.set(every(4*time.Minute), "last_archived_time")
+		},
+		want: []string{
+			"PostgresArchiveBacklog{pod=orders-1} 1h58m-end",
+		},
+	},
 	"FormerPrimaryKeepsReadyFiles": {
-		reason:  "Only the primary archives.",
-		happens: func(_ cluster, w world) { w.set(is(3), `pod="orders-2",value="ready"`) },
+		reason: "Only the primary archives; what another one failed at once is history.",
+		happens: func(c cluster, w world) {
+			w.set(is(100), `pod="orders-2",value="ready"`)
+			w[c.pod(2, "cnpg_pg_stat_archiver_last_archived_time")] = is(1)
+			w[c.pod(2, "cnpg_pg_stat_archiver_last_failed_time")] = is(60)
+		},
 	},
 
 	// ---- failover ----
@@ -203,7 +311,7 @@ var scenarios = map[string]scenario{
 		reason: "With the operator on the lost node nothing promotes for minutes.",
 		happens: func(c cluster, w world) {
 			c.failover(w, hour, hour+400*time.Second, hour+500*time.Second)
-			w.after(hour, is(0).then(hour+400*time.Second, is(1)), `deployment="cnpg-controller-manager"`)
+			w.after(hour, is(0).then(hour+400*time.Second, is(1)), "available", `deployment="cnpg-controller-manager"`)
 		},
 		want: []string{
 			"PostgresNoPrimary 1h2m-1h6m30s",
@@ -223,6 +331,14 @@ var scenarios = map[string]scenario{
 			"PostgresBackupFailed{status=failed} 6h1m-12h9m",
 			"PostgresBackupTooOld 8h16m-12h9m",
 		},
+		reads: []read{
+			{7 * hour, `cnpg_backup_last_status{status="completed"}`, "0"},
+			{7 * hour, `cnpg_backup_last_status{status="failed"}`, "1"},
+			{7 * hour, `cnpg_backup_last_status{status="none"}`, "0"},
+			{13 * hour, `cnpg_backup_last_status{status="completed"}`, "1"},
+			{13 * hour, `cnpg_backup_last_status{status="failed"}`, "0"},
+			{13 * hour, `cnpg_backup_last_status{status="none"}`, "0"},
+		},
 	},
 	"BackupNeverStarts": {
 		reason: "The operator flags a backup that never reached barman in its own gauge only.",
@@ -233,6 +349,11 @@ var scenarios = map[string]scenario{
 		length: 7 * hour, step: time.Minute,
 		want: []string{
 			"PostgresBackupFailed{status=failed} 6h1m-end",
+		},
+		reads: []read{
+			{390 * time.Minute, `cnpg_backup_last_status{status="completed"}`, "0"},
+			{390 * time.Minute, `cnpg_backup_last_status{status="failed"}`, "1"},
+			{390 * time.Minute, `cnpg_backup_last_status{status="none"}`, "0"},
 		},
 	},
 	"BackupFailsInTree": {
@@ -247,6 +368,11 @@ var scenarios = map[string]scenario{
 			"PostgresBackupFailed{status=failed} 6h1m-end",
 			"PostgresBackupTooOld 8h16m-end",
 		},
+		reads: []read{
+			{390 * time.Minute, `cnpg_backup_last_status{status="completed"}`, "0"},
+			{390 * time.Minute, `cnpg_backup_last_status{status="failed"}`, "1"},
+			{390 * time.Minute, `cnpg_backup_last_status{status="none"}`, "0"},
+		},
 	},
 	"NoBackupEver": {
 		reason: "A plugin that is not configured leaves 0 behind.",
@@ -256,6 +382,11 @@ var scenarios = map[string]scenario{
 		},
 		want: []string{
 			"PostgresBackupMissing 2h-end",
+		},
+		reads: []read{
+			{90 * time.Minute, `cnpg_backup_last_status{status="completed"}`, "0"},
+			{90 * time.Minute, `cnpg_backup_last_status{status="failed"}`, "0"},
+			{90 * time.Minute, `cnpg_backup_last_status{status="none"}`, "1"},
 		},
 	},
 	"FirstBackupFails": {
@@ -268,6 +399,11 @@ var scenarios = map[string]scenario{
 		want: []string{
 			"PostgresBackupFailed{status=failed} 1h1m-end",
 			"PostgresBackupMissing 2h-end",
+		},
+		reads: []read{
+			{90 * time.Minute, `cnpg_backup_last_status{status="completed"}`, "0"},
+			{90 * time.Minute, `cnpg_backup_last_status{status="failed"}`, "1"},
+			{90 * time.Minute, `cnpg_backup_last_status{status="none"}`, "0"},
 		},
 	},
 	"ScheduleStops": {
@@ -332,6 +468,20 @@ var scenarios = map[string]scenario{
 		},
 		length: 62 * hour, step: 2 * time.Minute,
 	},
+	"RetentionRaised": {
+		reason: "What the old retention pruned the hour before is not a loss; what vanishes later is.",
+		target: func(t *alerts.Target) { t.RetentionDays = 1 },
+		happens: func(_ cluster, w world) {
+			// The promise is a rule of its own; here it rises at hour 40.
+			w[`cnpg_recovery_window_promised_seconds{cnpg_cluster="orders",namespace="shop"}`] = is(86400).then(40*hour, is(2*86400))
+			w.after(39*hour, at(12*hour), "barman", "first_recoverability")
+			w.after(60*hour, at(40*hour), "barman", "first_recoverability")
+		},
+		length: 62 * hour, step: 2 * time.Minute,
+		want: []string{
+			"PostgresRecoveryWindowShrunk 60h30m-end",
+		},
+	},
 	"ClockJitterOfTheWindow": {
 		reason: "Half an hour is no loss.",
 		happens: func(_ cluster, w world) {
@@ -376,6 +526,10 @@ var scenarios = map[string]scenario{
 		want: []string{
 			"PostgresMetricsAbsent 1h5m-end",
 		},
+		reads: []read{
+			{90 * time.Minute, `cnpg_streaming_standbys`, "none"},
+			{90 * time.Minute, `cnpg_wal_archiving_last_success_seconds`, "none"},
+		},
 	},
 	"OneInstanceVanishes": {
 		reason:  "A scrape can be lost while replication is fine.",
@@ -396,12 +550,53 @@ var scenarios = map[string]scenario{
 		},
 	},
 
+	"PostgresUnreachable": {
+		reason: "The exporter lives on without its PostgreSQL and repeats what it knew last.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(0), "cnpg_collector_up", `pod="orders-2"`)
+		},
+		want: []string{
+			"PostgresMetricsFailing{pod=orders-2} 1h15m-end",
+		},
+	},
+	"MetricsStandStill": {
+		reason: "Queries that are not run any more raise no error.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, at(hour), "cnpg_last_update", `pod="orders-3"`)
+		},
+		want: []string{
+			"PostgresMetricsFailing{pod=orders-3} 1h20m30s-end",
+		},
+	},
+	"ScrapedTwice": {
+		reason: "A second PodMonitor, or a pair of Prometheus servers, doubles every series and no number.",
+		happens: func(c cluster, w world) {
+			for s, v := range w {
+				w[strings.Replace(s, `job="shop/orders"`, `job="shop/other"`, 1)] = v
+			}
+			w.after(hour, is(2), "nodes_used")
+			w.after(hour, at(hour), "last_archived_time")
+			w.after(hour, is(1), `pod="orders-1",value="ready"`)
+			w.after(hour, is(1), "overrides", `scope="role",weakness="commit_not_on_standby"`)
+			w.after(hour, nothing, `application_name="orders-3"`)
+		},
+		want: []string{
+			"PostgresDurabilityOverride{weakness=commit_not_on_standby} 1h5m-end",
+			"PostgresStandbyMissing 1h5m-end",
+			"PostgresArchivingStalled{pod=orders-1} 1h7m30s-end",
+			"PostgresInstancesShareNode 1h10m-end",
+		},
+	},
+
 	// ---- availability ----
 	"StandbyMissing": {
 		reason:  "A base backup and a foreign reader stream too and are no standbys.",
 		happens: func(_ cluster, w world) { w.after(hour, nothing, `application_name="orders-3"`) },
 		want: []string{
 			"PostgresStandbyMissing 1h5m-end",
+		},
+		reads: []read{
+			{90 * time.Minute, `cnpg_streaming_standbys`, "1"},
 		},
 	},
 	"NoStandby": {
@@ -413,6 +608,9 @@ var scenarios = map[string]scenario{
 		want: []string{
 			"PostgresNoStandby 1h2m-end",
 			"PostgresStandbyMissing 1h5m-end",
+		},
+		reads: []read{
+			{90 * time.Minute, `cnpg_streaming_standbys`, "0"},
 		},
 	},
 	"SyncNotEnforced": {
@@ -552,6 +750,13 @@ var scenarios = map[string]scenario{
 			"PostgresUnloggedRelations{datname=app} 1h15m-end",
 		},
 	},
+	"DatabaseHidden": {
+		reason:  "A database the exporter may not enter is not inspected.",
+		happens: func(_ cluster, w world) { w.after(hour, is(1), "databases_hidden") },
+		want: []string{
+			"PostgresDatabaseNotInspected 1h15m-end",
+		},
+	},
 	"SlotHoldsWAL": {
 		reason: "An active slot may hold as much; an inactive one may not.",
 		happens: func(_ cluster, w world) {
@@ -583,7 +788,7 @@ var scenarios = map[string]scenario{
 	// ---- platform ----
 	"OperatorDown": {
 		reason:  "No failover without it.",
-		happens: func(_ cluster, w world) { w.after(hour, is(0), "cnpg-controller-manager") },
+		happens: func(_ cluster, w world) { w.after(hour, is(0), "available", "cnpg-controller-manager") },
 		want: []string{
 			"PostgresOperatorDown 1h5m-end",
 		},
@@ -606,10 +811,39 @@ var scenarios = map[string]scenario{
 			"PostgresBackupPluginDown 1h5m-end",
 		},
 	},
-	"PluginElsewhere": {
-		reason:  "Policy can name the Deployments.",
-		target:  func(t *alerts.Target) { t.PluginDeployment, t.OperatorDeployment = "coredns", "coredns" },
-		happens: func(_ cluster, w world) { w.set(nothing, "cnpg-system") },
+	"ControllersElsewhere": {
+		reason: "Policy can name the Deployments, and means exactly these.",
+		target: func(t *alerts.Target) { t.PluginDeployment, t.OperatorDeployment = "coredns", "my-barman-cloud-ui" },
+		happens: func(_ cluster, w world) {
+			w.set(nothing, "cnpg-system")
+			w.after(hour, is(0), `available`, `deployment="coredns"`)
+			w.after(2*hour, is(0), `available`, `deployment="my-barman-cloud-ui"`)
+		},
+		want: []string{
+			"PostgresBackupPluginDown 1h5m-end",
+			"PostgresOperatorDown 2h5m-end",
+		},
+	},
+	"ControllersNotRedundant": {
+		reason: "The release manifests ask for one replica each, which may sit on the primary's node.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(1), `spec_replicas`, `deployment="cnpg-controller-manager"`)
+			w.after(hour+30*time.Minute, is(1), `spec_replicas`, `deployment="barman-cloud"`)
+		},
+		want: []string{
+			"PostgresControllersNotRedundant{controller=operator} 2h-end",
+			"PostgresControllersNotRedundant{controller=backup plugin} 2h30m-end",
+		},
+	},
+	"ControllersNotRedundantInTree": {
+		reason:  "Without the plugin its replicas are nobody's concern.",
+		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true, busy: true, method: alerts.MethodInTree},
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(1), `spec_replicas`)
+		},
+		want: []string{
+			"PostgresControllersNotRedundant{controller=operator} 2h-end",
+		},
 	},
 	"Orphaned": {
 		reason:  "The claim was deleted and the database runs on, as promised.",
@@ -672,12 +906,19 @@ func TestScenarios(t *testing.T) {
 	for name, s := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			s := s.defaults()
+			p := s.play(t, s.groups())
 			var got []string
-			for _, f := range s.run(t, nil) {
+			for _, f := range p.firings {
 				got = append(got, f.String())
 			}
 			if diff := cmp.Diff(s.want, got); diff != "" {
 				t.Errorf("%s\n-want +got\n%s", s.reason, diff)
+			}
+			for _, r := range s.reads {
+				if problem := r.check(t, p); problem != "" {
+					t.Errorf("%s\n%s", s.reason, problem)
+				}
 			}
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,11 +13,8 @@ import (
 
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/prometheus/model/labels"
-	staleness "github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
-	"github.com/prometheus/prometheus/util/teststorage"
 )
 
 // firing is one alert from its first to its last firing evaluation.
@@ -67,104 +63,113 @@ func short(d time.Duration) string {
 	return s
 }
 
-// simulate runs Prometheus' own rule engine over a world, one evaluation every
-// step, and returns what fired, by time and name.
-func simulate(t testing.TB, groups []any, w world, length, step time.Duration) []firing {
+// played is what came of a scenario.
+type played struct {
+	firings []firing
+	engine  *promql.Engine
+	memory  *memory
+}
+
+// simulate runs Prometheus' own rule engine over a world, one evaluation every step, and returns what fired, by time
+// and name.
+//
+// It goes through time once for every rule, not through all rules once for every point in time, and asks the query
+// engine once for all points: recorded series are complete before the rules that read them, and a rule sees nothing
+// later than itself. That is a hundred times faster than Prometheus' own order, with the same result.
+func simulate(t testing.TB, groups []any, w world, length, step time.Duration) played {
 	t.Helper()
-	db := teststorage.New(t)
-	defer db.Close()
-	engine := promql.NewEngine(promql.EngineOpts{
-		Logger: promslog.NewNopLogger(), MaxSamples: 50e6, Timeout: time.Minute,
+	db, err := newMemory(w, step)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := played{memory: db, engine: promql.NewEngine(promql.EngineOpts{
+		Logger: promslog.NewNopLogger(), MaxSamples: 50e6, Timeout: 10 * time.Minute,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return step.Milliseconds() },
-	})
-	defer engine.Close()
+	})}
+	asked := map[string][]promql.Vector{}
+	ask := func(expr string) ([]promql.Vector, error) {
+		if asked[expr] == nil {
+			all, err := p.queries(expr, length, step)
+			if err != nil {
+				return nil, err
+			}
+			asked[expr] = all
+		}
+		return asked[expr], nil
+	}
 	manager := rules.NewManager(&rules.ManagerOptions{
-		QueryFunc:  rules.EngineQueryFunc(engine, db),
+		QueryFunc: func(_ context.Context, expr string, at time.Time) (promql.Vector, error) {
+			all, err := ask(expr)
+			if err != nil {
+				return nil, err
+			}
+			return all[at.UnixMilli()/step.Milliseconds()], nil
+		},
 		Appendable: db, Queryable: db, Context: context.Background(),
 		NotifyFunc: func(context.Context, string, ...*rules.Alert) {},
 		Logger:     promslog.NewNopLogger(),
 	})
-	loaded, errs := manager.LoadGroups(step, labels.EmptyLabels(), "", nil, false, ruleFile(t, groups))
-	if errs != nil {
-		t.Fatalf("cannot load rules: %v", errs)
-	}
-	order := slices.Collect(func(yield func(*rules.Group) bool) {
-		for _, g := range groups {
-			name := g.(map[string]any)["name"].(string)
-			for _, l := range loaded {
-				if l.Name() == name && !yield(l) {
-					return
-				}
-			}
+	for i, group := range alone(groups) {
+		loaded, errs := manager.LoadGroups(step, labels.EmptyLabels(), "", nil, false, ruleFile(t, []any{group}))
+		if errs != nil {
+			t.Fatalf("cannot load rule %d: %v", i, errs)
 		}
+		for _, g := range loaded {
+			all, err := ask(g.Rules()[0].Query().String())
+			if err != nil {
+				t.Fatalf("%s: %v", g.Rules()[0].Name(), err)
+			}
+			p.firings = append(p.firings, evaluate(t, g, all, step)...)
+		}
+	}
+	slices.SortFunc(p.firings, func(a, b firing) int {
+		return strings.Compare(fmt.Sprintf("%020d %s", a.From, a), fmt.Sprintf("%020d %s", b.From, b))
 	})
-	for _, g := range order {
-		for _, r := range g.Rules() {
-			if a, ok := r.(*rules.AlertingRule); ok {
-				a.SetRestored(true)
-			}
+	return p
+}
+
+// alone puts every rule into a group of its own, in order.
+func alone(groups []any) (out []any) {
+	for _, g := range groups {
+		for _, r := range g.(map[string]any)["rules"].([]any) {
+			out = append(out, map[string]any{"name": fmt.Sprint(len(out)), "rules": []any{r}})
 		}
 	}
+	return out
+}
 
-	type series struct {
-		labels labels.Labels
-		value  func(time.Duration) float64
-		stale  bool
+// evaluate goes through time with the one rule of a group, and over all the time an alert has nothing to say.
+func evaluate(t testing.TB, g *rules.Group, results []promql.Vector, step time.Duration) (done []firing) {
+	t.Helper()
+	rule := g.Rules()[0]
+	alert, alerting := rule.(*rules.AlertingRule)
+	if alerting {
+		alert.SetRestored(true)
 	}
-	var all []*series
-	for _, name := range w.names() {
-		l, err := parser.ParseMetric(name)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		all = append(all, &series{labels: l, value: w[name], stale: true})
-	}
-
 	open := map[string]*firing{}
-	var done []firing
-	for at := time.Duration(0); at <= length; at += step {
-		app := db.Appender(context.Background())
-		for _, s := range all {
-			v := s.value(at)
-			// A series that is not scraped any more ends with a staleness marker.
-			if math.IsNaN(v) {
-				if s.stale {
-					continue
-				}
-				v = math.Float64frombits(staleness.StaleNaN)
-			}
-			s.stale = math.IsNaN(v)
-			if _, err := app.Append(0, s.labels, at.Milliseconds(), v); err != nil {
-				t.Fatalf("cannot append %s: %v", s.labels, err)
-			}
+	for i := range results {
+		if alerting && len(results[i]) == 0 && (i == 0 || len(results[i-1]) == 0) {
+			continue
 		}
-		if err := app.Commit(); err != nil {
-			t.Fatal(err)
+		at := time.Duration(i) * step
+		g.Eval(context.Background(), time.UnixMilli(at.Milliseconds()).UTC())
+		if err := rule.LastError(); err != nil {
+			t.Fatalf("%s at %s: %v", rule.Name(), at, err)
 		}
-		now := time.UnixMilli(at.Milliseconds()).UTC()
+		if !alerting {
+			continue
+		}
 		seen := map[string]bool{}
-		for _, g := range order {
-			g.Eval(context.Background(), now)
-			for _, r := range g.Rules() {
-				if err := r.LastError(); err != nil {
-					t.Fatalf("%s at %s: %v", r.Name(), at, err)
-				}
-				a, ok := r.(*rules.AlertingRule)
-				if !ok {
-					continue
-				}
-				for _, active := range a.ActiveAlerts() {
-					if active.State != rules.StateFiring {
-						continue
-					}
-					key := active.Labels.String()
-					seen[key] = true
-					if open[key] == nil {
-						open[key] = &firing{Name: a.Name(), Labels: active.Labels.Map(), Annotations: active.Annotations.Map(), From: at}
-					}
-					open[key].To = at
-				}
+		for _, active := range alert.ActiveAlerts() {
+			if active.State != rules.StateFiring {
+				continue
 			}
+			key := active.Labels.String()
+			seen[key] = true
+			if open[key] == nil {
+				open[key] = &firing{Name: alert.Name(), Labels: active.Labels.Map(), Annotations: active.Annotations.Map(), From: at}
+			}
+			open[key].To = at
 		}
 		for key, f := range open {
 			if !seen[key] {
@@ -177,10 +182,44 @@ func simulate(t testing.TB, groups []any, w world, length, step time.Duration) [
 		f.Open = true
 		done = append(done, *f)
 	}
-	slices.SortFunc(done, func(a, b firing) int {
-		return strings.Compare(fmt.Sprintf("%020d %s", a.From, a), fmt.Sprintf("%020d %s", b.From, b))
-	})
 	return done
+}
+
+// queries evaluates an expression at every step.
+func (p played) queries(expr string, length, step time.Duration) ([]promql.Vector, error) {
+	ctx := context.Background()
+	q, err := p.engine.NewRangeQuery(ctx, p.memory, nil, expr, time.UnixMilli(0), time.UnixMilli(length.Milliseconds()), step)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	matrix, err := q.Exec(ctx).Matrix()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]promql.Vector, length/step+1)
+	for _, s := range matrix {
+		for _, f := range s.Floats {
+			i := f.T / step.Milliseconds()
+			out[i] = append(out[i], promql.Sample{Metric: s.Metric, T: f.T, F: f.F})
+		}
+	}
+	return out, nil
+}
+
+// query evaluates an expression at one point of a played scenario.
+func (p played) query(t testing.TB, expr string, at time.Duration) promql.Vector {
+	t.Helper()
+	q, err := p.engine.NewInstantQuery(context.Background(), p.memory, nil, expr, time.UnixMilli(at.Milliseconds()))
+	if err != nil {
+		t.Fatalf("%s: %v", expr, err)
+	}
+	defer q.Close()
+	v, err := q.Exec(context.Background()).Vector()
+	if err != nil {
+		t.Fatalf("%s: %v", expr, err)
+	}
+	return v
 }
 
 // ruleFile writes groups as a rule file (JSON is YAML).

@@ -61,6 +61,16 @@ func (w world) after(from time.Duration, v value, parts ...string) world {
 	return w.edit(func(was value) value { return was.then(from, v) }, parts...)
 }
 
+// has tells whether a metric is in the world.
+func (w world) has(metric string) bool {
+	for s := range w {
+		if strings.HasPrefix(s, metric+"{") {
+			return true
+		}
+	}
+	return false
+}
+
 func (w world) edit(change func(value) value, parts ...string) world {
 	found := false
 series:
@@ -125,6 +135,7 @@ func (c cluster) world() world {
 		w[c.pod(i, "cnpg_collector_nodes_used")] = is(instances)
 		w[c.pod(i, "cnpg_collector_last_collection_error")] = is(0)
 		w[c.pod(i, "cnpg_last_error")] = is(0)
+		w[c.pod(i, "cnpg_last_update_timestamp")] = func(t time.Duration) float64 { return t.Seconds() }
 		w[c.pod(i, "cnpg_collector_sync_replicas", `value="expected"`)] = is(1)
 		w[c.pod(i, "cnpg_collector_pg_wal_archive_status", `value="ready"`)] = is(0)
 		w[c.pod(i, "cnpg_collector_pg_wal_archive_status", `value="done"`)] = is(18)
@@ -216,6 +227,7 @@ func (c cluster) promote(w world, i int) {
 		}
 	}
 	w[c.pod(i, "cnpg_hardened_unlogged_relations", `datname="app"`)] = is(0)
+	w[c.pod(i, "cnpg_hardened_databases_hidden")] = is(0)
 	for _, state := range []string{"active", "inactive", "lost"} {
 		w[c.pod(i, "cnpg_hardened_slots_count", fmt.Sprintf("state=%q", state))] = is(0)
 		w[c.pod(i, "cnpg_hardened_slots_retained_bytes", fmt.Sprintf("state=%q", state))] = is(0)
@@ -228,7 +240,9 @@ func platform() world {
 	for deployment, namespace := range map[string]string{
 		"cnpg-controller-manager": "cnpg-system", "barman-cloud": "cnpg-system", "coredns": "kube-system", "my-barman-cloud-ui": "tools",
 	} {
-		w[fmt.Sprintf(`kube_deployment_status_replicas_available{container="kube-state-metrics",deployment=%q,job="kube-state-metrics",namespace=%q}`, deployment, namespace)] = is(1)
+		labels := fmt.Sprintf(`{container="kube-state-metrics",deployment=%q,job="kube-state-metrics",namespace=%q}`, deployment, namespace)
+		w["kube_deployment_status_replicas_available"+labels] = is(1)
+		w["kube_deployment_spec_replicas"+labels] = is(2)
 	}
 	return w
 }
@@ -256,7 +270,7 @@ func (c cluster) inTrouble() world {
 		case strings.Contains(s, `value="ready"`), strings.Contains(s, "last_failed"), strings.Contains(s, "lag"), strings.Contains(s, "hardened"),
 			strings.Contains(s, "error"), strings.Contains(s, "fencing"):
 			w[s] = is(1 << 40)
-		case strings.Contains(s, "settings"), strings.Contains(s, "available"), strings.Contains(s, "sync"), strings.Contains(s, "nodes"):
+		case strings.Contains(s, "collector_up"), strings.Contains(s, "last_update"), strings.Contains(s, "settings"), strings.Contains(s, "available"), strings.Contains(s, "sync"), strings.Contains(s, "nodes"):
 			w[s] = is(0)
 		case strings.Contains(s, "application_name"):
 			w[s] = nothing
