@@ -253,7 +253,8 @@ func (j *claimJudge) login() {
 	}
 }
 
-// bootstrap: the first data comes from exactly one place, named without doubt (CNPG-2.4, ZDL-05).
+// bootstrap: the first data comes from exactly one place, named without doubt (CNPG-2.4). A recovery from this claim itself is
+// how a lost database comes back: it archives as a new incarnation (ZDL-05).
 func (j *claimJudge) bootstrap() {
 	b := j.Spec.Bootstrap
 	if b == nil {
@@ -272,12 +273,8 @@ func (j *claimJudge) bootstrap() {
 
 func (j *claimJudge) recovery(r *v1alpha1.Recovery) {
 	const at = "spec.bootstrap.recovery"
-	switch {
-	case r.Source == "" && r.Archive == nil:
+	if r.Source == "" && r.Archive == nil {
 		j.refuse("CNPG-2.4", at, "", "names neither a source nor its archive: nobody knows what to restore", "write source: <claim>")
-	case r.Source == j.Name && r.Archive == nil:
-		j.refuse("ZDL-05", at+".source", r.Source, "is this claim itself: a database is never recovered over its own archive",
-			"commit a new claim under another name; where nothing is left of this one but its archive, name it under archive")
 	}
 	targets := map[string]bool{
 		"targetTime": r.TargetTime != "", "targetLSN": r.TargetLSN != "", "targetXID": r.TargetXID != "", "targetName": r.TargetName != "", "targetImmediate": r.TargetImmediate,

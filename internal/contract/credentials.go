@@ -97,10 +97,10 @@ func binds(d *document, key string) bool {
 // bucketKeyNames are how the keys of a bucket are commonly called.
 var bucketKeyNames = []string{"ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "ACCESS_SECRET_KEY"}
 
-// concernsUs says whether an ExternalSecret writes something a database depends on. In a set that somebody wrote by hand
+// writesBucketKeys says whether an ExternalSecret writes the keys of an archive. In a set that somebody wrote by hand
 // others are none of the contract's business.
-func (j *judge) concernsUs(d *document) bool {
-	if j.options.Composed || slices.ContainsFunc(bucketKeyNames, func(name string) bool { return len(items(d.spec, "data")) > 0 && binds(d, name) }) {
+func (j *judge) writesBucketKeys(d *document) bool {
+	if slices.ContainsFunc(bucketKeyNames, func(name string) bool { return len(items(d.spec, "data")) > 0 && binds(d, name) }) {
 		return true
 	}
 	target := targetOf(d)
@@ -124,7 +124,8 @@ const maxRefresh = time.Hour
 
 // judgeExternalSecret: the Secret it writes outlives it and follows the store (CNPG-3.3).
 func judgeExternalSecret(j *judge, d *document) {
-	if !j.concernsUs(d) {
+	bucketKeys := j.writesBucketKeys(d)
+	if !bucketKeys && !j.options.Composed {
 		return
 	}
 	refuse := func(path, value, message, fix string) { j.refuse(d, "CNPG-3.3", path, value, message, fix) }
@@ -145,6 +146,23 @@ func judgeExternalSecret(j *judge, d *document) {
 	if policy := text(target, "deletionPolicy"); policy != "" && policy != "Retain" {
 		refuse("spec.target.deletionPolicy", policy, "removes the key as soon as the secret store has lost it: archiving stops", "write deletionPolicy: Retain")
 	}
+	for i := range j.documents {
+		other := &j.documents[i]
+		if other == d {
+			break // The second of two is the one to report.
+		}
+		if other.kind == externalSecret && other.namespace == d.namespace && targetOf(other) == targetOf(d) {
+			refuse("spec.target.name", targetOf(d), "is also written by "+other.String()+": the two overwrite each other's keys", "write a target of its own")
+			break
+		}
+	}
+	if bucketKeys {
+		judgeRefresh(d, target, refuse)
+	}
+}
+
+// judgeRefresh: keys of a bucket are rotated by whoever owns it, and archiving goes on only where the new ones arrive.
+func judgeRefresh(d *document, target node, refuse func(path, value, message, fix string)) {
 	if frozen, _ := boolean(target, "immutable"); frozen {
 		refuse("spec.target.immutable", "true", "a rotated key never arrives: archiving stops when the old one ends", "remove it")
 	}
@@ -159,16 +177,6 @@ func judgeExternalSecret(j *judge, d *document) {
 			refuse("spec.refreshInterval", interval, "a rotated key never arrives: archiving stops when the old one ends", `write refreshInterval: "15m"`)
 		case every > maxRefresh:
 			refuse("spec.refreshInterval", interval, "a rotated key, or a Secret deleted by hand, comes back that late only", `write refreshInterval: "15m"`)
-		}
-	}
-	for i := range j.documents {
-		other := &j.documents[i]
-		if other == d {
-			break // The second of two is the one to report.
-		}
-		if other.kind == externalSecret && other.namespace == d.namespace && targetOf(other) == targetOf(d) {
-			refuse("spec.target.name", targetOf(d), "is also written by "+other.String()+": the two overwrite each other's keys", "write a target of its own")
-			return
 		}
 	}
 }

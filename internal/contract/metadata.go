@@ -41,12 +41,17 @@ func (j *judge) judgeNames(c *cluster, names node, at string, strict bool) {
 		switch {
 		case known:
 			j.refuse(c.document, "ZDL-10", path, written(names[name]), effect, "remove it")
-		case domain == "cnpg.io" || strings.HasSuffix(domain, ".cnpg.io"):
+		case isOperatorDomain(domain):
 			j.refuse(c.document, "ZDL-10", path, written(names[name]), "is a switch of CloudNativePG's that nobody vouches for", "remove it")
 		case strict && !hasAnyPrefix(name, vouched):
 			j.refuse(c.document, "ZDL-10", path, written(names[name]), "is not on the list of what a Cluster may carry", "remove it")
 		}
 	}
+}
+
+// isOperatorDomain says whether metadata belongs to CloudNativePG.
+func isOperatorDomain(domain string) bool {
+	return domain == "cnpg.io" || strings.HasSuffix(domain, ".cnpg.io")
 }
 
 func hasAnyPrefix(s string, prefixes []string) bool {

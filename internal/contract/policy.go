@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,8 +83,25 @@ func JudgePolicy(p *v1beta1.Policy) Findings {
 		}
 	}
 	for _, name := range sortedKeys(p.Sizes) {
-		if p.Sizes[name].Requests.Memory == "" {
+		size := p.Sizes[name]
+		for _, what := range []struct{ name, request, limit string }{
+			{"cpu", size.Requests.CPU, size.Limits.CPU}, {"memory", size.Requests.Memory, size.Limits.Memory},
+		} {
+			request, _ := quantity(what.request)
+			if limit, limited := quantity(what.limit); limited && request > limit {
+				refuse("API-2", "sizes."+name+".limits."+what.name, what.limit, "is below the request of "+what.request+": Kubernetes refuses the pods", "write "+strconv.Quote(what.request)+" or more")
+			}
+		}
+		if size.Requests.Memory == "" {
 			refuse("API-2", "sizes."+name+".requests.memory", "", "is missing: a database without reserved memory is the first to be killed on a full node", `write a quantity, for instance "1Gi"`)
+		}
+	}
+	for _, name := range sortedKeys(p.Monitoring.Labels) {
+		switch domain, _, _ := strings.Cut(name, "/"); {
+		case isOperatorDomain(domain):
+			refuse("ZDL-10", "monitoring.labels["+name+"]", p.Monitoring.Labels[name], "is a switch of CloudNativePG's that nobody vouches for", "remove it")
+		case domain == "database.bizmatters.io":
+			refuse("ZDL-07", "monitoring.labels["+name+"]", p.Monitoring.Labels[name], "says whose database it is, and would say so of every one", "remove it")
 		}
 	}
 	for _, arn := range b.Administrators {

@@ -1,5 +1,10 @@
 package contract
 
+import (
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
 // Layer 2 (CNPG-4.2): deleting the Cluster or its PVCs leaves the disks.
 
 // judgeVolumes: every volume of a Cluster has the class that retains.
@@ -33,19 +38,10 @@ func (j *judge) judgeVolume(c *cluster, storage node, at string) {
 	}
 }
 
-// judgeStorageClass: the class retains, waits for the node, and can grow.
+// judgeStorageClass: the class as it is written keeps what the class as it is observed has to (JudgeStorageClass).
 func judgeStorageClass(j *judge, d *document) {
-	if d.name != j.options.StorageClassName {
-		return
-	}
-	refuse := func(path, value, message, fix string) { j.refuse(d, "CNPG-4.2", path, value, message, fix) }
-	if policy := text(d.body, "reclaimPolicy"); policy != "Retain" {
-		refuse("reclaimPolicy", policy, "is not Retain: deleting the Cluster deletes its disks", "write reclaimPolicy: Retain")
-	}
-	if mode := text(d.body, "volumeBindingMode"); mode != "WaitForFirstConsumer" {
-		refuse("volumeBindingMode", mode, "is not WaitForFirstConsumer: disks are made before it is known where the instances run, which can then share a zone or never start", "write volumeBindingMode: WaitForFirstConsumer")
-	}
-	if on, _ := boolean(d.body, "allowVolumeExpansion"); !on {
-		refuse("allowVolumeExpansion", written(d.body["allowVolumeExpansion"]), "is not true: a full volume cannot be grown, and a full volume stops the database", "write allowVolumeExpansion: true")
+	if d.name == j.options.StorageClassName {
+		class := world.StorageClassOf(manifest.Object(d.body))
+		j.found = append(j.found, JudgeStorageClass(d.name, &class)...)
 	}
 }
