@@ -44,8 +44,10 @@ type AliasStatus struct {
 	Name string `json:"name,omitempty"`
 	// Held is true where this claim holds it.
 	Held bool `json:"held"`
-	// Holder is the claim that holds it where this one does not.
+	// Holder is the claim, "namespace/name", that holds it or that it still leads to, where this one does not hold it.
 	Holder string `json:"holder,omitempty"`
+	// Message says what it waits for.
+	Message string `json:"message,omitempty"`
 }
 
 // BackupStatus is the way back: keep it outside the cluster too, it is all that is needed to recover.

@@ -83,7 +83,7 @@ func Asks(c *claim.Claim, p *v1beta1.Policy) map[string]world.Selector {
 	return asks
 }
 
-// Make decides. live is nil while the database does not live. now only ever refuses or delays a recovery target that
+// Make decides; what claim and policy decide between them is the contract's to judge. live is nil while the database does not live. now only ever refuses or delays a recovery target that
 // has not happened yet; it never reaches the output, and a zero now judges nothing.
 func Make(c *claim.Claim, p *v1beta1.Policy, place hardened.Place, _ claim.BackupTerms, live *world.Cluster, v world.View, now time.Time) Plan {
 	m := &maker{claim: c, policy: p, place: place, view: v, now: now}
@@ -91,9 +91,7 @@ func Make(c *claim.Claim, p *v1beta1.Policy, place hardened.Place, _ claim.Backu
 	case live != nil:
 		m.frozen(live)
 	case b == nil:
-		m.refuseUpgrade("spec.bootstrap.recovery is missing")
 	case b.ImportFrom != nil:
-		m.refuseUpgrade("spec.bootstrap.import always copies")
 		m.importing(b.ImportFrom)
 	case b.Recovery != nil:
 		m.recovering(b.Recovery)
@@ -123,14 +121,6 @@ func (m *maker) refuse(rule, path, value, message, fix string) {
 
 func (m *maker) waitFor(format string, args ...any) {
 	m.plan.Waiting = append(m.plan.Waiting, fmt.Sprintf(format, args...))
-}
-
-// refuseUpgrade refuses spec.upgrade where it would have no effect: what is silently ignored is taken for granted.
-func (m *maker) refuseUpgrade(why string) {
-	if u := m.claim.Spec.Upgrade; u != nil {
-		m.refuse("API-1", "spec.upgrade", u.Method, "has no effect: it says how the data of bootstrap.recovery.source moves to another major, and "+why,
-			"remove spec.upgrade")
-	}
 }
 
 // sourceName is the claim the data comes from, or "".

@@ -36,10 +36,6 @@ func (m *maker) upgrading(r *v1alpha1.Recovery, s source, major int64) {
 // importing copies a live database because the claim says so.
 func (m *maker) importing(i *v1alpha1.Import) {
 	m.plan.Status = &v1alpha1.BootstrapStatus{Method: MethodImport, Source: i.Source}
-	if i.Source == m.claim.Name {
-		m.refuse("CNPG-2.4", "spec.bootstrap.import.source", i.Source, "is this claim itself: a database cannot be copied into itself", "name the database to copy")
-		return
-	}
 	s, known := m.source(i.Source, nil)
 	if !known {
 		return

@@ -32,12 +32,11 @@ func (m *maker) recovering(r *v1alpha1.Recovery) {
 			fmt.Sprintf("contradicts the living source: %s runs PostgreSQL %d", s.name, s.cluster.Major), "remove it")
 		return
 	}
-	m.judgeTarget(r)
 	own, _ := strconv.ParseInt(m.claim.Spec.Version, 10, 64)
 	switch major := s.major(); {
 	case major == 0 || major == own:
-		if m.claim.Spec.Upgrade != nil {
-			m.refuseUpgrade("the source runs the same major: its archive is restored")
+		if u := m.claim.Spec.Upgrade; u != nil {
+			m.refuse("API-1", "spec.upgrade", u.Method, "has no effect: it says how data moves to another major, and the source runs the same one, so that its archive is restored", "remove spec.upgrade")
 			return
 		}
 		m.restore(r, s)

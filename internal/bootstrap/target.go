@@ -72,26 +72,6 @@ func moment(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// judgeTarget judges the target by itself.
-func (m *maker) judgeTarget(r *v1alpha1.Recovery) {
-	if _, ok := moment(r.TargetTime); r.TargetTime != "" && !ok {
-		m.refuse("CNPG-2.4", pathRecovery+".targetTime", r.TargetTime, "is not a moment that exists", `write it like "2026-11-20T10:00:00Z"`)
-	}
-	for _, t := range []struct {
-		field string
-		used  bool
-	}{{"targetXID", r.TargetXID != ""}, {"targetName", r.TargetName != ""}, {"targetImmediate", r.TargetImmediate}} {
-		if t.used && r.BackupID == "" {
-			m.refuse("CNPG-2.4", pathRecovery+".backupID", "",
-				"is missing: from "+t.field+" alone nobody can tell which base backup lies before it",
-				"write the id of a base backup that ended before it: kubectl get backups.postgresql.cnpg.io -o custom-columns=ID:.status.backupId,END:.status.stoppedAt")
-		}
-	}
-	if r.Exclusive && r.TargetTime == "" && r.TargetLSN == "" && r.TargetXID == "" {
-		m.refuse("CNPG-2.4", pathRecovery+".exclusive", "true", "has no effect without a targetTime, targetLSN or targetXID", "remove it, or write the target it excludes")
-	}
-}
-
 // judgeWindow judges the target against what can be recovered.
 func (m *maker) judgeWindow(r *v1alpha1.Recovery, s source, at location) {
 	if at.known && at.window.RecoverableSince == "" && s.cluster != nil && s.stated == nil {

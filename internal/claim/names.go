@@ -89,6 +89,13 @@ func (c *Claim) JudgeNames() contract.Findings {
 	}
 	judge("spec.connection.secretName", c.Spec.Connection.SecretName)
 	judge("spec.connection.alias", c.Spec.Connection.Alias)
+	if alias := c.Spec.Connection.Alias; alias != "" && alias == c.Spec.Connection.SecretName {
+		found = append(found, contract.Finding{
+			Rule: "ZDL-06", Path: "spec.connection.secretName", Value: alias,
+			Message: "is also the alias, whose Secret moves to another claim with it: this claim would lose its own",
+			Fix:     "leave secretName out, or choose another name",
+		})
+	}
 	return Named(found, c.Namespace, c.Name)
 }
 

@@ -273,6 +273,7 @@ func (j *claimJudge) bootstrap() {
 
 func (j *claimJudge) recovery(r *v1alpha1.Recovery) {
 	const at = "spec.bootstrap.recovery"
+	// A source of the claim's own name is fine: a lost database is brought back from its archive, into another folder.
 	if r.Source == "" && r.Archive == nil {
 		j.refuse("CNPG-2.4", at, "", "names neither a source nor its archive: nobody knows what to restore", "write source: <claim>")
 	}

@@ -40,11 +40,11 @@ func JudgeFrozen(a Asked, storageClass string, live *world.Cluster) Findings {
 				fmt.Sprintf("write %s in the platform's policy, or move the data into a new claim", volume.class))
 		}
 	}
-	if live.Database != "" && a.Spec.Database != live.Database {
+	if live.Database != "" && a.Spec.Database != "" && a.Spec.Database != live.Database {
 		refuse("spec.database", a.Spec.Database, fmt.Sprintf("the database was created as %q; changing it would point applications at one that does not exist", live.Database),
 			fmt.Sprintf("write %q; create further databases with SQL", live.Database))
 	}
-	if live.Owner != "" && a.Spec.Owner != live.Owner {
+	if live.Owner != "" && a.Spec.Owner != "" && a.Spec.Owner != live.Owner {
 		refuse("spec.owner", a.Spec.Owner, fmt.Sprintf("the database was created with the owner %q", live.Owner),
 			fmt.Sprintf("write %q; create further roles with SQL", live.Owner))
 	}

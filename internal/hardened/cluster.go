@@ -61,10 +61,7 @@ func (b builder) cluster() manifest.Object {
 	if len(b.Request.Bootstrap.ExternalClusters) > 0 {
 		spec["externalClusters"] = b.Request.Bootstrap.ExternalClusters
 	}
-	if alias := c.Connection.Alias; alias != "" {
-		// Clients that verify the server's name reach it under the alias too.
-		spec["certificates"] = map[string]any{"serverAltDNSNames": hostNames(alias, b.Claim.Namespace)}
-	}
+	b.certificates(spec)
 	b.archive(spec)
 	b.options(spec)
 

@@ -13,13 +13,22 @@ var purposes = []struct{ name, purpose string }{
 	{BucketPolicy, "TLS only; nobody deletes versions, shortens retention or lowers the lock [CNPG-4.3]"},
 	{BucketLifecycle, "clears away noncurrent versions, never current ones [ZDL-02]"},
 	{Credentials, "fetches the bucket's keys from the secret store [CNPG-3.3]"},
+	{SourceCredentials, "fetches the keys to the archive it was restored from [CNPG-2.4, CNPG-3.3]"},
 	{ObjectStore, "tells the barman-cloud plugin where to archive [CNPG-2.1, CNPG-2.3, CNPG-3.2]"},
+	{SourceObjectStore, "describes the archive it was restored from, to be read only [CNPG-2.4]"},
 	{CustomQueries, "lets the database report what weakens it from inside [CNPG-5.2, ZDL-15]"},
 	{Cluster, "three synchronous instances on three nodes [CNPG-1.1 to CNPG-1.4, CNPG-4.2, ZDL-11]"},
 	{ConnectionAccount, "the account that copies the application's login [ZDL-12]"},
 	{ConnectionAccess, "lets that account read Secrets of its namespace [ZDL-12]"},
 	{ConnectionStore, "makes the namespace's Secrets readable for External Secrets [ZDL-12]"},
 	{ConnectionSecret, "the Secret applications connect with [ZDL-12]"},
+	{AliasService, "the stable name applications connect to [CNPG-2.4]"},
+	{AliasSecret, "the Secret applications connect with, under the stable name [CNPG-2.4, ZDL-12]"},
+	{PublisherGenerator, "makes the replication's password inside the cluster [ZDL-12]"},
+	{PublisherPassword, "keeps the replication's password [ZDL-12]"},
+	{PublisherRole, "lets this database read the one it follows [CNPG-2.4]"},
+	{Publication, "has the source publish its rows [CNPG-2.4]"},
+	{Subscription, "has the rows of the source flow in [CNPG-2.4]"},
 	{PodMonitor, "has every instance scraped [CNPG-5.1]"},
 	{PrometheusRule, "makes silent failures loud [CNPG-5.2]"},
 	{Dashboard, "shows the contract at a glance [CNPG-5.2]"},
@@ -32,7 +41,7 @@ func Purpose(name string) string {
 	if i := place(name); i < len(purposes) {
 		return purposes[i].purpose
 	}
-	return "belongs to the bootstrap or the alias of this claim"
+	return "is not known to this version"
 }
 
 // Compare orders composed resources the way they come into being; resources it does not know come last, by name.

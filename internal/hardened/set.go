@@ -76,6 +76,10 @@ type Request struct {
 	// Alive says that the Cluster exists. It is then never created again: deleted by hand it would come back empty, over
 	// a full archive, and archive nothing.
 	Alive bool
+	// Alias says that the claim holds its alias, or may take it. HostNames are further names the server's certificate
+	// carries, of this alias and of earlier ones.
+	Alias     bool
+	HostNames []string
 }
 
 // Place is where the database archives. A living Cluster keeps the place it has (ZDL-08).
@@ -115,6 +119,9 @@ func Set(r Request) []Resource {
 	set = append(set, Resource{Name: Cluster, Stage: Database, Object: b.clusterObject()})
 	set = append(set, b.connection()...)
 	set = append(set, b.monitoring()...)
+	if r.Alias {
+		set = append(set, b.alias()...)
+	}
 	return append(set, Resource{Name: ScheduledBackup, Stage: Operation, Object: b.wrap(ScheduledBackup, b.scheduledBackup())})
 }
 

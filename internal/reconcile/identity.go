@@ -3,8 +3,10 @@ package reconcile
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
+	"github.com/bizmatters/function-hardened-postgres/internal/alias"
 	"github.com/bizmatters/function-hardened-postgres/internal/bootstrap"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
@@ -55,6 +57,7 @@ func (s *state) requirements() map[string]world.Selector {
 		asks[askArchive] = world.Selector{APIVersion: "barmancloud.cnpg.io/v1", Kind: "ObjectStore", Namespace: ns, Name: hardened.ObjectStoreName(name)}
 	}
 	maps.Copy(asks, bootstrap.Asks(s.claim, s.policy))
+	maps.Copy(asks, alias.Asks(s.claim))
 	maps.DeleteFunc(asks, func(_ string, ask world.Selector) bool { return !s.askable(ask.APIVersion, ask.Kind) })
 	return asks
 }
@@ -131,14 +134,20 @@ func (s *state) judgeIdentity() {
 	if s.identity.composed || !s.identity.known {
 		return
 	}
-	if full := s.archive.Windows[wanted.ServerName]; full.RecoverableSince != "" {
-		s.refuse(contract.Findings{{
-			Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
-			Message: fmt.Sprintf("the database is gone and its archive is full: s3://%s/%s/%s can be recovered from %s on. A new, empty database could not archive there: CloudNativePG would call it ready while nothing is backed up",
-				wanted.Bucket, wanted.Path, wanted.ServerName, full.RecoverableSince),
-			Fix: fmt.Sprintf("write spec.bootstrap.recovery: {source: %s} to bring it back, or choose another name for an empty database", c.Name),
-		}})
+	full := s.archive.Full()
+	if c.Spec.Bootstrap != nil || len(full) == 0 {
+		return // A bootstrap judges for itself what its archive holds already.
 	}
+	server := full[0]
+	if slices.Contains(full, wanted.ServerName) {
+		server = wanted.ServerName
+	}
+	s.refuse(contract.Findings{{
+		Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
+		Message: fmt.Sprintf("the database is gone and its archive is full: s3://%s/%s/%s can be recovered from %s on. A new, empty database of its name would pass for it; in the same folder it could not even archive: CloudNativePG would call it ready while nothing is backed up",
+			wanted.Bucket, wanted.Path, server, s.archive.Windows[server].RecoverableSince),
+		Fix: fmt.Sprintf("write spec.bootstrap.recovery: {source: %s} to bring it back, or choose another name for an empty database", c.Name),
+	}})
 }
 
 // judgePlace refuses to move the archive of a living database (ZDL-08): WAL would go on in the new place while the base
@@ -179,7 +188,12 @@ func (s *state) window(live *world.Cluster) world.Window {
 
 // bootstrap decides where the first data comes from.
 func (s *state) bootstrap() bootstrap.Plan {
-	plan := bootstrap.Make(s.claim, s.policy, s.place, s.terms, s.identity.cluster, s.in.World, s.in.Now)
+	live := s.identity.cluster
+	if wrapped, seen := s.in.World.Wrapped(hardened.Cluster); live == nil && s.identity.deleted && seen {
+		last := world.ClusterOf(wrapped) // Gone, and never made again: what it was made from stays as it was.
+		live = &last
+	}
+	plan := bootstrap.Make(s.claim, s.policy, s.place, s.terms, live, s.in.World, s.in.Now)
 	s.refuse(plan.Findings)
 	return plan
 }
@@ -196,7 +210,7 @@ func owner(live *world.Cluster) string {
 func (s *state) keep(emitted map[string]bool) []Composed {
 	var kept []Composed
 	for _, name := range manifest.SortedKeys(s.in.World.Observed) {
-		if !emitted[name] && s.ours(name) {
+		if !emitted[name] && s.ours(name) && !slices.Contains(s.released, name) {
 			kept = append(kept, Composed{Name: name, Ready: true})
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+	"github.com/bizmatters/function-hardened-postgres/internal/alias"
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
@@ -83,6 +84,8 @@ type state struct {
 	// missing are findings about the control plane itself, which refuse nothing.
 	missing contract.Findings
 	wait    waits
+	// released are composed resources that are let go of on purpose: of an alias, of a replication that has ended.
+	released []string
 }
 
 // Run decides.
@@ -115,20 +118,26 @@ func Run(in Input) Outcome {
 	}
 	s.judgeIdentity()
 	plan := s.bootstrap()
+	name := alias.Make(c, s.identity.cluster, s.in.World)
+	s.refuse(name.Findings)
 	if len(s.found.Violations()) > 0 {
 		return s.refused()
 	}
+	s.released = append(plan.Released, name.Released...)
 
 	s.judgeGate(plan.Waiting)
 	set := hardened.Set(hardened.Request{
 		Claim: c, Policy: s.policy, Terms: s.terms, Place: s.place, Bootstrap: plan.Bootstrap,
 		Alive: s.identity.cluster != nil || s.identity.deleted,
+		Alias: name.Emit || s.in.Complete && c.Spec.Connection.Alias != "", HostNames: name.HostNames,
 	})
 	s.refuse(s.lastGate(set))
 	if len(s.found.Violations()) > 0 {
 		return s.refused()
 	}
-	return s.answer(set, plan.Status)
+	out := s.answer(set, plan.Status)
+	out.Status.Alias = name.Status
+	return out
 }
 
 // unreadable says whether claim or policy could only be read in part: what was read has been judged, and the world is

@@ -190,6 +190,7 @@ func (s *state) status(verdicts []contract.RuleVerdict, bootstrap *v1alpha1.Boot
 	}
 	if live := s.identity.cluster; live != nil {
 		host := func(service string) string { return service + "." + c.Namespace + ".svc" }
+		out.Database, out.Owner = live.Database, live.Owner
 		out.Version = strconv.FormatInt(live.Major, 10)
 		out.Image = live.Image
 		out.Instances = fmt.Sprintf("%d/%d", live.Ready, live.Instances)
