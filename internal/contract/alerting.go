@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -43,13 +44,10 @@ func judgePrometheusRule(j *judge, d *document) {
 	eachRule(d, func(rule node, at string) {
 		expr := text(rule, "expr")
 		method := j.methodOf(d, rule)
-		judged := map[string]bool{}
+		var told []string // Once for each metric and expression.
 		eachMetric(expr, func(name string) {
-			if judged[name] {
-				return
-			}
-			judged[name] = true
-			if message, fix := j.judgeMetric(name, method); message != "" {
+			if message, fix := j.judgeMetric(name, method); message != "" && !slices.Contains(told, name) {
+				told = append(told, name)
 				j.refuse(d, "CNPG-5.2", at+".expr", name, message, fix)
 			}
 		})
