@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -44,10 +43,13 @@ func judgePrometheusRule(j *judge, d *document) {
 	eachRule(d, func(rule node, at string) {
 		expr := text(rule, "expr")
 		method := j.methodOf(d, rule)
-		var told []string // Once for each metric and expression.
+		judged := map[string]bool{}
 		eachMetric(expr, func(name string) {
-			if message, fix := j.judgeMetric(name, method); message != "" && !slices.Contains(told, name) {
-				told = append(told, name)
+			if judged[name] {
+				return
+			}
+			judged[name] = true
+			if message, fix := j.judgeMetric(name, method); message != "" {
 				j.refuse(d, "CNPG-5.2", at+".expr", name, message, fix)
 			}
 		})

@@ -2,7 +2,7 @@ module github.com/bizmatters/function-hardened-postgres/test/tools/cnpg
 
 go 1.26.7
 
-require github.com/cloudnative-pg/cloudnative-pg v1.30.0
+require github.com/cloudnative-pg/cloudnative-pg v1.30.0 // indirect
 
 require (
 	github.com/Masterminds/semver/v3 v3.5.0 // indirect
