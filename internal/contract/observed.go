@@ -28,10 +28,12 @@ type Observed struct {
 	Keys       world.Secret
 	// Window is the recovery window of this incarnation.
 	Window world.Window
-	// Exists tells which composed resources exist and can be changed, by composition-resource-name.
+	// Settled tells which composed resources are ready and can be changed, by composition-resource-name.
 	Settled map[string]bool
 	// Deletable are managed resources of ours that would delete what they manage.
 	Deletable []string
+	// Unsynced are managed resources of ours that cannot be changed at present, with the provider's reason.
+	Unsynced []string
 	// Gate is what the gate still waits for; empty once it has opened.
 	Gate []string
 }
@@ -115,8 +117,11 @@ var observedRules = []judgeObserved{
 		return nil, ""
 	}},
 	{"CNPG-3.2", func(o Observed) (Findings, string) {
-		if o.Cluster == nil {
+		switch {
+		case o.Cluster == nil:
 			return nil, notAlive
+		case o.Cluster.LastBackup == "True" && o.Window.RecoverableSince == "":
+			return one("CNPG-3.2", "archive", "serverRecoveryWindow", "", "a base backup has succeeded and the archive's catalogue shows none: it has not been read yet, or backups were removed or hidden", "see the runbook of PostgresRecoveryWindowShrunk; under the lock nothing is lost, remove the delete markers"), ""
 		}
 		return nil, ""
 	}},
@@ -132,6 +137,9 @@ var observedRules = []judgeObserved{
 	{"CNPG-4.1", func(o Observed) (Findings, string) {
 		if len(o.Deletable) > 0 {
 			return one("CNPG-4.1", "managed resources", "spec.managementPolicies", strings.Join(o.Deletable, ", "), "would delete what they manage if the claim were deleted now", "remove what overwrites their managementPolicies"), ""
+		}
+		if len(o.Unsynced) > 0 {
+			return nil, "what was last asked for may not be in force: " + strings.Join(o.Unsynced, " ")
 		}
 		if o.Cluster == nil {
 			return nil, notAlive

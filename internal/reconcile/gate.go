@@ -45,6 +45,7 @@ func (w waits) before() []string { return slices.Concat(w.protection, w.database
 func (s *state) judgeGate(bootstrapWaits []string) {
 	v := s.in.World
 	s.wait.protection = contract.JudgeBucketInForce(s.observed, s.waived)
+	s.bucketInForce = len(s.wait.protection) == 0
 	for i, text := range s.wait.protection {
 		s.wait.protection[i] = text + s.reason(hardened.Bucket, hardened.BucketObjectLock, hardened.BucketVersioning)
 	}

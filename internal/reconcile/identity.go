@@ -96,7 +96,7 @@ func (s *state) observe() {
 		Asked: s.asked, Policy: s.policy,
 		Cluster: s.identity.cluster, ClusterKnown: s.identity.known,
 		Bucket: v.BucketFacts(), BucketName: s.place.Bucket, Keys: v.SecretFacts(hardened.Credentials),
-		Settled: map[string]bool{}, Deletable: v.Deletable(),
+		Settled: map[string]bool{}, Deletable: v.Deletable(), Unsynced: s.unsynced(),
 	}
 	if t, answered := v.Answer(askStorageClass); answered {
 		o.StorageClassKnown = true
@@ -109,6 +109,17 @@ func (s *state) observe() {
 		o.Settled[name] = v.Resource(name).Settled()
 	}
 	s.observed = o
+}
+
+// unsynced are the resources of ours that cannot be changed at present, with the provider's reason.
+func (s *state) unsynced() []string {
+	var out []string
+	for _, name := range manifest.SortedKeys(s.in.World.Observed) {
+		if r := s.in.World.Resource(name); s.ours(name) && name != hardened.ClaimPresence && !r.Synced && r.Message != "" {
+			out = append(out, strings.TrimSpace(s.reason(name)))
+		}
+	}
+	return out
 }
 
 // judgeIdentity decides the row of the table above, and where the database archives.
@@ -125,6 +136,7 @@ func (s *state) judgeIdentity() {
 				Fix: fmt.Sprintf("choose another name; if it really is this claim's, say so on it: kubectl -n %s label clusters.postgresql.cnpg.io %s %s=%s %s=%s",
 					c.Namespace, c.Name, hardened.LabelClaim, c.Name, hardened.LabelClaimNamespace, c.Namespace),
 			}})
+			s.identity.cluster = nil // Nothing is said about somebody else's database.
 			return
 		}
 		s.refuse(contract.JudgeFrozen(s.asked, s.policy.StorageClassName, live))
@@ -153,7 +165,6 @@ func (s *state) judgeIdentity() {
 // judgePlace refuses to move the archive of a living database (ZDL-08): WAL would go on in the new place while the base
 // backups it belongs to lie in the old one.
 func (s *state) judgePlace(live *world.Cluster, wanted hardened.Place) {
-	destination := live.Destination
 	if live.Method == "plugin" {
 		if live.ObjectStore != hardened.ObjectStoreName(s.claim.Name) {
 			s.refuse(contract.Findings{{
@@ -162,13 +173,9 @@ func (s *state) judgePlace(live *world.Cluster, wanted hardened.Place) {
 				Fix:     "move the database into a new claim with bootstrap.recovery, or let the Cluster archive through ObjectStore " + hardened.ObjectStoreName(s.claim.Name),
 			}})
 		}
-		destination = s.archive.Destination
 	}
-	if destination == "" {
-		return // Not known yet: nothing says that it moves.
-	}
-	want := "s3://" + wanted.Bucket + "/" + wanted.Path + "/"
-	if strings.TrimSuffix(destination, "/")+"/" == want {
+	destination, want := s.destination(), "s3://"+wanted.Bucket+"/"+wanted.Path+"/"
+	if destination == want {
 		return
 	}
 	s.refuse(contract.Findings{{
@@ -176,6 +183,18 @@ func (s *state) judgePlace(live *world.Cluster, wanted hardened.Place) {
 		Message: fmt.Sprintf("the living database archives into %s: moving the archive would part its WAL from the base backups it belongs to", destination),
 		Fix:     "put the bucket's mode, name, prefix and salt in the platform's policy back to what they were",
 	}})
+}
+
+// destination is where the database archives: where a living one really does, as far as that is known.
+func (s *state) destination() string {
+	at := s.archive.Destination
+	if live := s.identity.cluster; live != nil && live.Method == "inTree" {
+		at = live.Destination
+	}
+	if at == "" {
+		at = "s3://" + s.place.Bucket + "/" + s.place.Path
+	}
+	return strings.TrimSuffix(at, "/") + "/"
 }
 
 // window is the recovery window of the living incarnation.

@@ -86,6 +86,8 @@ type state struct {
 	wait    waits
 	// released are composed resources that are let go of on purpose: of an alias, of a replication that has ended.
 	released []string
+	// bucketInForce is true where the bucket is observed to protect what is written into it.
+	bucketInForce bool
 }
 
 // Run decides.
@@ -196,7 +198,7 @@ func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapSta
 	verdicts := contract.Verdicts(found, pending, s.waived)
 	out.Status = s.status(verdicts, bootstrap)
 	out.Conditions = s.conditions(verdicts)
-	out.Ready = s.recoverable() && s.databaseReady() && len(s.wait.protection) == 0
+	out.Ready = s.recoverable() && s.databaseReady() && s.bucketInForce
 	return out
 }
 

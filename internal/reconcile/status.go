@@ -34,6 +34,7 @@ const (
 	ReasonViolated         = "Violated"
 	ReasonWaiting          = "WaitingForProtection"
 	ReasonNotRecoverable   = "NoBaseBackupYet"
+	ReasonCatalogueEmpty   = "CatalogueEmpty"
 	ReasonArchivingFailing = "ArchivingFailing"
 	ReasonReady            = "ClusterReady"
 	ReasonNotReady         = "ClusterNotReady"
@@ -93,13 +94,15 @@ func (s *state) recoverability() Condition {
 		c.Message = "the database does not exist yet"
 	case live.Archiving == "False":
 		c.Reason, c.Message = ReasonArchivingFailing, "WAL is not archived: "+contract.Clip(live.ArchivingMessage, 512)
+	case s.observed.Window.RecoverableSince == "" && live.LastBackup == "True":
+		c.Reason, c.Message = ReasonCatalogueEmpty, "a base backup has succeeded and the archive's catalogue shows none: it has not been read yet, or backups were removed or hidden; see the runbook of PostgresRecoveryWindowShrunk"
 	case s.observed.Window.RecoverableSince == "":
 		c.Reason, c.Message = ReasonNotRecoverable, "no base backup has been finished yet; the first one starts with the database"
 	case live.Archiving != "True":
 		c.Reason, c.Message = ReasonNotRecoverable, "no WAL has been archived yet"
 	default:
 		c.Status, c.Reason = "True", Recoverable
-		c.Message = fmt.Sprintf("base backups and WAL are in s3://%s/%s/%s; status.backup says since when", s.place.Bucket, s.place.Path, s.place.ServerName)
+		c.Message = fmt.Sprintf("base backups and WAL are in %s%s; status.backup says since when", s.destination(), live.ServerName)
 	}
 	return c
 }
@@ -159,15 +162,23 @@ func Refusal(refused contract.Findings) string {
 	return contract.Clip(refused.String(), maxConditionMessage)
 }
 
-// told lists the rules with a verdict and why.
+// told lists the rules with a verdict and why; rules with the same reason share it.
 func told(verdicts []contract.RuleVerdict, which contract.Verdict) string {
-	var parts []string
+	var reasons []string
+	rules := map[string][]string{}
 	for _, v := range verdicts {
-		if v.Verdict == which {
-			parts = append(parts, v.ID+": "+contract.Clip(v.Message, 200))
+		if v.Verdict != which {
+			continue
 		}
+		if rules[v.Message] == nil {
+			reasons = append(reasons, v.Message)
+		}
+		rules[v.Message] = append(rules[v.Message], v.ID)
 	}
-	return contract.Clip(strings.Join(parts, "; "), maxConditionMessage)
+	for i, reason := range reasons {
+		reasons[i] = strings.Join(rules[reason], ", ") + ": " + reason
+	}
+	return contract.Clip(strings.Join(reasons, "; "), maxConditionMessage)
 }
 
 // status is what is, rebuilt on every call.

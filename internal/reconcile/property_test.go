@@ -1,0 +1,186 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+	"github.com/bizmatters/function-hardened-postgres/internal/fixture"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/reconcile"
+)
+
+// failures are what can happen to one observed resource.
+var failures = map[string]func(o manifest.Object){
+	"no status":  func(o manifest.Object) { delete(o, "status") },
+	"null":       func(o manifest.Object) { o["status"] = nil },
+	"wrong type": func(o manifest.Object) { o["status"] = "down" },
+	"not ready": func(o manifest.Object) {
+		o["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Ready", "status": "False", "reason": "Unavailable", "message": "is down"}}}
+	},
+	"not synced": func(o manifest.Object) {
+		o["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Synced", "status": "False", "reason": "ReconcileError", "message": "cannot"}}}
+	},
+	"no labels":   func(o manifest.Object) { delete(manifest.Map(o, "metadata"), "labels") },
+	"no policies": func(o manifest.Object) { delete(manifest.Map(o, "spec"), "managementPolicies") },
+	"empty copy": func(o manifest.Object) {
+		if at := manifest.Map(o, "status", "atProvider"); at != nil {
+			at["manifest"] = map[string]any{}
+		}
+	},
+	"nothing seen": func(o manifest.Object) {
+		if status := manifest.Map(o, "status"); status != nil {
+			delete(status, "atProvider")
+		}
+	},
+}
+
+// TestNothingObservedIsLetGo is ZDL-04: for any subset of what can be observed, any failure in it and any question that
+// is still open, whatever is observed is in the answer, or the answer refuses and changes nothing.
+func TestNothingObservedIsLetGo(t *testing.T) {
+	kinds := manifest.SortedKeys(failures)
+	for _, scope := range []claim.Scope{claim.ClusterScoped, claim.Namespaced} {
+		healthy := fixture.Observed(t, document(t, defaultClaim), document(t, defaultPolicy), scope)
+		names := manifest.SortedKeys(healthy.Observed)
+		refusals := 0
+		const rounds = 300
+		for round := range rounds {
+			random := rand.New(rand.NewPCG(7, uint64(round)))
+			w := *healthy
+			w.Observed, w.Required = map[string]manifest.Object{}, map[string][]manifest.Object{}
+			story := ""
+			for _, name := range names {
+				if random.IntN(4) == 0 {
+					continue
+				}
+				o := manifest.Object(manifest.CopyMap(healthy.Observed[name]))
+				if random.IntN(3) == 0 {
+					kind := kinds[random.IntN(len(kinds))]
+					failures[kind](o)
+					story += fmt.Sprintf("%s: %s; ", name, kind)
+				}
+				w.Observed[name] = o
+			}
+			for _, ask := range manifest.SortedKeys(healthy.Required) {
+				switch random.IntN(3) {
+				case 0: // Not answered.
+				case 1:
+					w.Required[ask] = nil
+				case 2:
+					w.Required[ask] = healthy.Required[ask]
+				}
+			}
+			out := w.Ask()
+			if len(out.Refused) > 0 {
+				refusals++
+				if len(out.Composed) > 0 {
+					t.Fatalf("round %d (%s): a refusal should emit nothing", round, story)
+				}
+				continue
+			}
+			var emitted []string
+			for _, c := range out.Composed {
+				emitted = append(emitted, c.Name)
+			}
+			for name := range w.Observed {
+				if !slices.Contains(emitted, name) {
+					t.Fatalf("round %d (%s): %s is observed and would be deleted", round, story, name)
+				}
+			}
+		}
+		if refusals == rounds {
+			t.Errorf("%s: every round was refused, so nothing was shown", scope)
+		}
+	}
+}
+
+// TestGateOpensOneWay: with the lock, the versioning or the keys not observed in force there is no new Cluster; with the
+// Cluster observed there always is one.
+func TestGateOpensOneWay(t *testing.T) {
+	w := fixture.New(document(t, defaultClaim), document(t, defaultPolicy), claim.ClusterScoped)
+	w.Step(t)
+	w.Step(t) // Bucket, keys and ObjectStore exist and are healthy.
+	for name, o := range w.Observed {
+		if name == "bucket-encryption" || name == "bucket-ownership" || name == "bucket-policy" || name == "bucket-public-access-block" || name == "bucket-lifecycle" {
+			continue // Wanted, but nothing is lost while a managed bucket has S3's own defaults.
+		}
+		saved := o["status"]
+		delete(o, "status")
+		if out := w.Ask(); emits(out.Composed, "cluster") {
+			t.Errorf("without the status of %s the Cluster came into being", name)
+		}
+		o["status"] = saved
+	}
+	if out := w.Ask(); !emits(out.Composed, "cluster") {
+		t.Error("with everything in force the Cluster did not come into being")
+	}
+}
+
+// TestFixpoint: what is emitted, observed as it is, makes the same emitted again; and the same call gives the same.
+func TestFixpoint(t *testing.T) {
+	for _, scope := range []claim.Scope{claim.ClusterScoped, claim.Namespaced} {
+		for name, policy := range map[string]string{
+			"plugin":   defaultPolicy,
+			"existing": `{apiVersion: hardened-postgres.fn.bizmatters.io/v1beta1, kind: Policy, bucket: {mode: existing, name: b-b, region: r, endpointURL: "https://s3.example.com"}, credentials: {secretStoreRef: {name: s}}}`,
+			"in-tree":  `{apiVersion: hardened-postgres.fn.bizmatters.io/v1beta1, kind: Policy, bucket: {prefix: a, region: r}, credentials: {secretStoreRef: {name: s}}, backup: {method: inTree}}`,
+		} {
+			w := fixture.Observed(t, document(t, defaultClaim), document(t, policy), scope)
+			first := w.Ask()
+			for range 50 {
+				if diff := cmp.Diff(first, w.Ask()); diff != "" {
+					t.Fatalf("%s, %s: the same call gave another answer:\n%s", scope, name, diff)
+				}
+			}
+			w.Step(t)
+			if diff := cmp.Diff(first.Composed, w.Ask().Composed); diff != "" {
+				t.Errorf("%s, %s: the answer changes although nothing happened (-first, +second):\n%s", scope, name, diff)
+			}
+		}
+	}
+}
+
+// TestMissingKinds: a control plane that lacks a kind is told what to install, and is not asked for objects of it.
+func TestMissingKinds(t *testing.T) {
+	w := fixture.New(document(t, defaultClaim), document(t, defaultPolicy), claim.ClusterScoped)
+	known := manifest.Object{"properties": map[string]any{"spec": map[string]any{"properties": map[string]any{"primaryLease": map[string]any{}}}}}
+	cases := map[string]struct {
+		reason  string
+		without string
+		want    string
+		asks    []string
+	}{
+		"NothingAnswered":   {reason: "Objects are asked for once the kinds are known.", asks: []string{"storage-class"}},
+		"WithoutCNPG":       {reason: "The operator is missing.", without: "schema-cluster", want: "CloudNativePG 1.30 or newer to be installed (no Cluster with spec.primaryLease in postgresql.cnpg.io/v1)", asks: []string{"archive", "storage-class"}},
+		"WithoutPlugin":     {reason: "The plugin is missing.", without: "schema-object-store", want: "the barman-cloud plugin to be installed (no ObjectStore in barmancloud.cnpg.io/v1)", asks: []string{"cluster", "storage-class"}},
+		"WithoutESO":        {reason: "External Secrets is missing.", without: "schema-external-secret", want: "External Secrets Operator to be installed (no ExternalSecret in external-secrets.io/v1)", asks: []string{"archive", "cluster", "storage-class"}},
+		"WithoutPrometheus": {reason: "A database can live without Prometheus; the contract is violated and says so.", without: "schema-prometheus-rule", want: "", asks: []string{"archive", "cluster", "storage-class"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			in := w.Input()
+			in.AsksSchemas = true
+			in.World.Schemas = map[string]manifest.Tree{}
+			if name != "NothingAnswered" {
+				for _, ask := range []string{"schema-cluster", "schema-object-store", "schema-external-secret", "schema-pod-monitor", "schema-prometheus-rule"} {
+					in.World.Schemas[ask] = known
+				}
+				in.World.Schemas[tc.without] = nil
+			}
+			out := reconcile.Run(in)
+			if diff := cmp.Diff(tc.asks, manifest.SortedKeys(out.Requirements)); diff != "" {
+				t.Errorf("%s\nRequirements: -want, +got:\n%s", tc.reason, diff)
+			}
+			if got := message(out.Conditions, "DatabaseReady"); tc.want != "" && !strings.Contains(got, tc.want) {
+				t.Errorf("%s\nDatabaseReady: want %q in %q", tc.reason, tc.want, got)
+			}
+			if violated := strings.Contains(message(out.Conditions, "ContractSatisfied"), "the Prometheus operator is not installed"); violated != (name == "WithoutPrometheus") {
+				t.Errorf("%s\nContractSatisfied: %s", tc.reason, message(out.Conditions, "ContractSatisfied"))
+			}
+		})
+	}
+}
