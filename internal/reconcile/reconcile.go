@@ -8,12 +8,14 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/alias"
+	"github.com/bizmatters/function-hardened-postgres/internal/bootstrap"
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
@@ -102,6 +104,9 @@ func Run(in Input) Outcome {
 		return s.refused()
 	}
 	c := s.claim
+	if in.Complete {
+		s.assume()
+	}
 	s.waived = contract.WaiversFor(s.policy, c.Namespace, c.Name, day(in.Now))
 
 	s.terms, found = c.BackupTerms(s.policy)
@@ -148,6 +153,20 @@ func (s *state) unreadable() bool {
 	return slices.ContainsFunc(s.found, func(f contract.Finding) bool {
 		return f.Rule == "API-1" || f.Rule == "API-2" || f.Path == "metadata.name"
 	})
+}
+
+// assume answers what nobody was asked: the set is read by people who have no cluster at hand.
+func (s *state) assume() {
+	required := maps.Clone(s.in.World.Required)
+	if required == nil {
+		required = map[string][]manifest.Tree{}
+	}
+	for name, answer := range bootstrap.Assumed(s.claim, s.policy, nil) {
+		if _, answered := required[name]; !answered {
+			required[name] = answer
+		}
+	}
+	s.in.World.Required = required
 }
 
 // refuse collects findings about this claim, with the waivers that hold for it applied.
