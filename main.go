@@ -15,6 +15,7 @@ type cli struct {
 	Render  renderCmd  `cmd:"" help:"Print the hardened set of claims, offline."`
 	Check   checkCmd   `cmd:"" help:"Judge claims and manifests in Git by the zero-data-loss contract."`
 	Explain explainCmd `cmd:"" help:"Explain the contract, or single rules of it."`
+	Recover recoverCmd `cmd:"" help:"Write the claim of a database that is recovered or upgraded from another one."`
 }
 
 func main() {

@@ -1,0 +1,170 @@
+// Package successor writes the claim of a database that is made from another one: recovered to a point in time, or moved
+// to another major. It is pure; it writes what a careful person would, and says why.
+package successor
+
+import (
+	"fmt"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+)
+
+// Wish is what the new database is to be.
+type Wish struct {
+	// Name of the new claim.
+	Name string
+	// ToTime, ToLSN, ToXID, ToName and Immediate are recovery targets; none recovers everything.
+	ToTime, ToLSN, ToXID, ToName string
+	Immediate                    bool
+	BackupID                     string
+	Exclusive                    bool
+	// Upgrade is the major to move to, "" for the source's own.
+	Upgrade string
+	// Method of an upgrade: import or logicalReplication.
+	Method string
+	// Bucket, Path and Server name the archive of a source that is not left in the cluster.
+	Bucket, Path, Server string
+}
+
+// Document returns the new claim, and the sentences that explain it.
+func Document(from manifest.Object, w Wish) (manifest.Object, []string) {
+	spec := map[string]any{}
+	for _, key := range []string{"size", "storageGB", "walStorageGB", "instances", "resources", "parameters", "image", "backup"} {
+		if v := manifest.Copy(from, "spec", key); v != nil {
+			spec[key] = v
+		}
+	}
+	version := manifest.String(from, "spec", "version")
+	if version == "" {
+		version = "16" // What a claim without a version means.
+	}
+	upgrading := w.Upgrade != "" && w.Upgrade != version
+	spec["version"] = version
+	if w.Upgrade != "" {
+		spec["version"] = w.Upgrade
+	}
+	storage, given := manifest.Int(from, "spec", "storageGB")
+	if !given {
+		storage = 20
+	}
+	spec["storageGB"] = storage
+	if upgrading && w.Method != "logicalReplication" {
+		spec["storageGB"] = min(2*storage, 1000)
+	}
+	if w.Method != "" {
+		spec["upgrade"] = map[string]any{"method": w.Method}
+	}
+	spec["bootstrap"] = map[string]any{"recovery": recovery(from, w)}
+
+	metadata := map[string]any{"name": w.Name}
+	if namespace := from.Namespace(); namespace != "" {
+		metadata["namespace"] = namespace
+	}
+	document := manifest.Object{"apiVersion": from.APIVersion(), "kind": from.Kind(), "metadata": metadata, "spec": spec}
+	return document, explain(from, w, version, upgrading)
+}
+
+func recovery(from manifest.Object, w Wish) map[string]any {
+	out := map[string]any{"source": from.Name()}
+	for key, value := range map[string]string{
+		"targetTime": w.ToTime, "targetLSN": w.ToLSN, "targetXID": w.ToXID, "targetName": w.ToName, "backupID": w.BackupID,
+	} {
+		if value != "" {
+			out[key] = value
+		}
+	}
+	if w.Immediate {
+		out["targetImmediate"] = true
+	}
+	if w.Exclusive {
+		out["exclusive"] = true
+	}
+	if w.Bucket == "" {
+		return out
+	}
+	archive := map[string]any{"bucket": w.Bucket, "serverName": w.Server}
+	if w.Path != "" {
+		archive["path"] = w.Path
+	}
+	if version := manifest.String(from, "spec", "version"); version != "" {
+		archive["version"] = version
+	}
+	// Nothing is left that could be asked for them.
+	archive["database"], archive["owner"] = login(from)
+	out["archive"] = archive
+	return out
+}
+
+// login are the names a claim's database was made with.
+func login(from manifest.Object) (database, owner string) {
+	if database = manifest.String(from, "spec", "database"); database == "" {
+		database = from.Name()
+	}
+	if owner = manifest.String(from, "spec", "owner"); owner == "" {
+		owner = database
+	}
+	return database, owner
+}
+
+func explain(from manifest.Object, w Wish, version string, upgrading bool) []string {
+	source := from.Name()
+	lines := make([]string, 0, 12)
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	switch {
+	case !upgrading:
+		say("%s becomes a new database of PostgreSQL %s, restored from the archive of %s%s.", w.Name, version, source, until(w))
+		say("%s is only read: it goes on as it is, and its archive is not written to. The new database archives into a folder of its own.", source)
+	case w.Method == "logicalReplication":
+		say("%s becomes a new database of PostgreSQL %s with the schema of %s (PostgreSQL %s), and then follows its rows until you switch.", w.Name, w.Upgrade, source, version)
+		say("A role and a publication are added inside %s. Tables without a primary key or replica identity can no longer be updated there while it publishes: the copy waits until you confirm that there are none.", source)
+	default:
+		say("%s becomes a new database of PostgreSQL %s with a logical copy of %s (PostgreSQL %s): files of one major cannot be read by another.", w.Name, w.Upgrade, source, version)
+		say("The copy is of one moment, so it waits until you confirm that nothing writes to %s any more. %s is only read and goes on running.", source, source)
+		say("It has twice the storage, because the copy is dumped beside the data first.")
+	}
+	say("Next:")
+	say("  1. Commit the file. Nothing of %s changes.", source)
+	step := 2
+	if upgrading {
+		annotation, what := "writes-stopped", "Stop what writes to it"
+		if w.Method == "logicalReplication" {
+			annotation, what = "replica-identities-checked", "Check the replica identities"
+		}
+		say("  2. %s (docs/upgrade.md has the commands), then add the annotation database.bizmatters.io/%s: %s to the new claim.", what, annotation, source)
+		step++
+	}
+	say("  %d. Wait: kubectl -n %s wait postgresinstance/%s --for=condition=DatabaseReady --timeout=2h", step, namespace(from), w.Name)
+	say("  %d. Look at the data: kubectl cnpg psql -n %s %s", step+1, namespace(from), w.Name)
+	if alias := manifest.String(from, "spec", "connection", "alias"); alias != "" {
+		say("  %d. Switch: move connection.alias: %s from %s to %s in one commit.", step+2, alias, source, w.Name)
+	} else {
+		say("  %d. Switch: let applications use the Secret %s-conn.", step+2, w.Name)
+	}
+	return lines
+}
+
+func until(w Wish) string {
+	side := " as it was just after "
+	if w.Exclusive {
+		side = " as it was just before "
+	}
+	switch {
+	case w.ToTime != "":
+		return side + w.ToTime
+	case w.ToLSN != "":
+		return side + "WAL location " + w.ToLSN
+	case w.ToXID != "":
+		return side + "transaction " + w.ToXID
+	case w.ToName != "":
+		return " to the restore point " + w.ToName
+	case w.Immediate:
+		return " to the end of base backup " + w.BackupID
+	}
+	return " to its end"
+}
+
+func namespace(from manifest.Object) string {
+	if ns := from.Namespace(); ns != "" {
+		return ns
+	}
+	return "default"
+}

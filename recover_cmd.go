@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/internal/bootstrap"
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/policy"
+	"github.com/bizmatters/function-hardened-postgres/internal/reconcile"
+	"github.com/bizmatters/function-hardened-postgres/internal/source"
+	"github.com/bizmatters/function-hardened-postgres/internal/successor"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
+// recoverCmd writes the claim of a database that is made from another one, says what will happen, and holds it against
+// the contract before anybody commits it.
+type recoverCmd struct {
+	From string `required:"" help:"File with the claim of the database to start from, or - for standard input." placeholder:"FILE"`
+	Name string `required:"" help:"Name of the new claim."`
+
+	ToTime      string `help:"Recover to this moment, with a time zone: 2026-11-20T10:00:00Z." xor:"target" placeholder:"TIME"`
+	ToLSN       string `name:"to-lsn" help:"Recover to this WAL location." xor:"target" placeholder:"LSN"`
+	ToXID       string `name:"to-xid" help:"Recover to this transaction; needs --backup-id." xor:"target" placeholder:"XID"`
+	ToName      string `help:"Recover to this restore point; needs --backup-id." xor:"target" placeholder:"NAME"`
+	ToImmediate bool   `help:"Stop at the end of --backup-id." xor:"target"`
+	BackupID    string `name:"backup-id" help:"Base backup to start from. Default: the newest before the target." placeholder:"ID"`
+	Exclusive   bool   `help:"Stop just before the target instead of just after it."`
+
+	Upgrade string `help:"Move to this PostgreSQL major." enum:",14,15,16,17,18" default:"" placeholder:"MAJOR"`
+	Method  string `help:"How an upgrade moves the data: import (default) or logicalReplication." enum:",import,logicalReplication" default:"" placeholder:"METHOD"`
+
+	ArchiveBucket string `help:"Bucket of the archive, where nothing of the source is left in the cluster." and:"archive" placeholder:"BUCKET"`
+	ArchiveServer string `help:"Folder of its incarnation, as status.backup.serverName showed it." and:"archive" placeholder:"NAME"`
+	ArchivePath   string `help:"Path in the bucket above it. Default: <namespace>/<source>." placeholder:"PATH"`
+
+	Policy      string   `help:"File with the platform's policy." xor:"policy" placeholder:"FILE"`
+	Composition string   `help:"Composition whose pipeline step holds the policy. Without either, an example policy is used." xor:"policy" placeholder:"FILE"`
+	Required    []string `help:"The source's Cluster and ObjectStore (kubectl get -o yaml), to judge by what they are. Without, the source is taken to be healthy and as its claim says." placeholder:"FILE"`
+	Output      string   `short:"o" help:"File to write the new claim to; an existing one is never overwritten. Default: standard output." placeholder:"FILE"`
+
+	now func() time.Time
+}
+
+// Run writes the claim to the output and the explanation to standard error. A claim that would be refused is not written.
+func (c *recoverCmd) Run(std *streams) error {
+	old, err := c.source(std)
+	if err != nil {
+		return err
+	}
+	document, explanation := successor.Document(old, successor.Wish{
+		Name: c.Name, ToTime: c.ToTime, ToLSN: c.ToLSN, ToXID: c.ToXID, ToName: c.ToName, Immediate: c.ToImmediate,
+		BackupID: c.BackupID, Exclusive: c.Exclusive, Upgrade: c.Upgrade, Method: c.Method,
+		Bucket: c.ArchiveBucket, Path: c.ArchivePath, Server: c.ArchiveServer,
+	})
+	refused, err := c.judge(old, document, std)
+	if err != nil {
+		return err
+	}
+	if len(refused) > 0 {
+		return fmt.Errorf("not written, because it would be refused:\n%s", refused)
+	}
+	text, err := written(document, explanation[0])
+	if err != nil {
+		return err
+	}
+	if err := c.write(text, std.out); err != nil {
+		return err
+	}
+	for _, line := range explanation {
+		tell(std.err, line)
+	}
+	return nil
+}
+
+// source reads the one claim to start from.
+func (c *recoverCmd) source(std *streams) (manifest.Object, error) {
+	documents, err := source.Open([]string{c.From}, std.in)
+	if err != nil {
+		return nil, err
+	}
+	var claims []manifest.Object
+	for _, d := range documents {
+		if d.Object.Group() == v1alpha1.Group && d.Object.Kind() == v1alpha1.Kind {
+			claims = append(claims, d.Object)
+		}
+	}
+	switch {
+	case len(claims) != 1:
+		return nil, fmt.Errorf("%s holds %d documents of kind %s: --from needs a file with exactly one", c.From, len(claims), v1alpha1.Kind)
+	case claims[0].Name() == c.Name && c.ArchiveBucket == "":
+		return nil, errors.New("--name is the source's own name: a living database is never recovered over itself. Choose another name; if the database is gone, add bootstrap.recovery with its own name as the source to its claim (docs/recover.md)")
+	}
+	return claims[0], nil
+}
+
+// judge plays the new claim through the function, beside its source.
+func (c *recoverCmd) judge(old, document manifest.Object, std *streams) (contract.Findings, error) {
+	input, err := readPolicy(c.Policy, c.Composition, std)
+	if err != nil {
+		return nil, err
+	}
+	required, err := source.Open(c.Required, std.in)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now
+	if c.now != nil {
+		now = c.now
+	}
+	p, found := policy.Decode(input)
+	fresh, refused := claim.Decode(inNamespace(document))
+	from, unreadable := claim.Decode(inNamespace(old))
+	found = append(append(found.Violations(), refused...), unreadable...)
+	if len(found) > 0 || p == nil {
+		return found, nil
+	}
+	answers := bootstrap.Assumed(fresh, p, from)
+	if c.ArchiveBucket != "" {
+		answers = map[string][]manifest.Tree{bootstrap.AskSourceCluster: nil, bootstrap.AskSourceArchive: nil}
+	}
+	for name, ask := range bootstrap.Asks(fresh, p) {
+		for _, d := range required {
+			if o := d.Object; o.APIVersion() == ask.APIVersion && o.Kind() == ask.Kind && o.Name() == ask.Name && (o.Namespace() == ask.Namespace || o.Namespace() == "") {
+				answers[name] = []manifest.Tree{o}
+			}
+		}
+	}
+	out := reconcile.Run(reconcile.Input{
+		Composite: claim.AsComposite(inNamespace(document), claim.Namespaced), Policy: input,
+		World: world.View{Required: answers}, Now: now(), Complete: true,
+	})
+	return out.Refused, nil
+}
+
+// inNamespace judges a claim that names no namespace in the default one, where kubectl would put it.
+func inNamespace(o manifest.Object) manifest.Object {
+	if o.Namespace() != "" {
+		return o
+	}
+	copied := manifest.Object(manifest.CopyMap(o))
+	manifest.Map(copied, "metadata")["namespace"] = "default"
+	return copied
+}
+
+// written is the claim as a file: what people read first comes first.
+func written(document manifest.Object, comment string) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %s\n# The bootstrap is read once, when the database is made; afterwards it is inert.\n", strings.TrimSuffix(comment, "."))
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	for _, part := range []string{"apiVersion", "kind", "metadata", "spec"} {
+		if err := enc.Encode(map[string]any{part: document[part]}); err != nil {
+			return nil, fmt.Errorf("cannot write YAML: %w", err)
+		}
+	}
+	return bytes.ReplaceAll(b.Bytes(), []byte("---\n"), nil), nil
+}
+
+func (c *recoverCmd) write(text []byte, out io.Writer) error {
+	if c.Output == "" {
+		if _, err := out.Write(text); err != nil {
+			return fmt.Errorf("cannot write the claim: %w", err)
+		}
+		return nil
+	}
+	file, err := os.OpenFile(c.Output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return fmt.Errorf("cannot write the claim: %w", err)
+	}
+	if _, err := file.Write(text); err != nil {
+		return errors.Join(fmt.Errorf("cannot write the claim: %w", err), file.Close())
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("cannot write the claim: %w", err)
+	}
+	return nil
+}
