@@ -136,35 +136,83 @@ func fromValue(v *structpb.Value, depth int) any {
 
 // toStruct converts what the core made.
 func toStruct(m map[string]any) *structpb.Struct {
+	return &structpb.Struct{Fields: toFields(m)}
+}
+
+func toFields(m map[string]any) map[string]*structpb.Value {
 	fields := make(map[string]*structpb.Value, len(m))
 	for key, v := range m {
 		fields[key] = toValue(v)
 	}
-	return &structpb.Struct{Fields: fields}
+	return fields
 }
+
+// A value in a protobuf Struct is two or three objects that point at each other. Made in one piece they cost one
+// allocation: a response holds thousands of them.
+type (
+	textValue struct {
+		value structpb.Value
+		kind  structpb.Value_StringValue
+	}
+	numberValue struct {
+		value structpb.Value
+		kind  structpb.Value_NumberValue
+	}
+	boolValue struct {
+		value structpb.Value
+		kind  structpb.Value_BoolValue
+	}
+	structValue struct {
+		value structpb.Value
+		kind  structpb.Value_StructValue
+		of    structpb.Struct
+	}
+	listValue struct {
+		value structpb.Value
+		kind  structpb.Value_ListValue
+		of    structpb.ListValue
+	}
+)
 
 func toValue(v any) *structpb.Value {
 	switch v := v.(type) {
 	case string:
-		return structpb.NewStringValue(v)
+		out := &textValue{kind: structpb.Value_StringValue{StringValue: v}}
+		out.value.Kind = &out.kind
+		return &out.value
 	case bool:
-		return structpb.NewBoolValue(v)
+		out := &boolValue{kind: structpb.Value_BoolValue{BoolValue: v}}
+		out.value.Kind = &out.kind
+		return &out.value
 	case int64:
-		return structpb.NewNumberValue(float64(v))
+		return toNumber(float64(v))
 	case int:
-		return structpb.NewNumberValue(float64(v))
+		return toNumber(float64(v))
 	case float64:
-		return structpb.NewNumberValue(v)
+		return toNumber(v)
 	case map[string]any:
-		return structpb.NewStructValue(toStruct(v))
+		out := &structValue{}
+		out.of.Fields = toFields(v)
+		out.kind.StructValue = &out.of
+		out.value.Kind = &out.kind
+		return &out.value
 	case manifest.Object:
-		return structpb.NewStructValue(toStruct(v))
+		return toValue(map[string]any(v))
 	case []any:
-		values := make([]*structpb.Value, len(v))
+		out := &listValue{}
+		out.of.Values = make([]*structpb.Value, len(v))
 		for i, item := range v {
-			values[i] = toValue(item)
+			out.of.Values[i] = toValue(item)
 		}
-		return structpb.NewListValue(&structpb.ListValue{Values: values})
+		out.kind.ListValue = &out.of
+		out.value.Kind = &out.kind
+		return &out.value
 	}
 	return structpb.NewNullValue()
+}
+
+func toNumber(n float64) *structpb.Value {
+	out := &numberValue{kind: structpb.Value_NumberValue{NumberValue: n}}
+	out.value.Kind = &out.kind
+	return &out.value
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -74,11 +75,17 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	return rsp, nil
 }
 
-// compositeOf takes of the composite resource what the core reads: everything but its status.
+// compositeOf takes of the composite resource what the core reads: everything but its status and who manages its fields.
 func compositeOf(s *structpb.Struct) manifest.Object {
 	out := make(manifest.Object, len(s.GetFields()))
 	for key, v := range s.GetFields() {
-		if key != "status" {
+		switch key {
+		case "status":
+		case "metadata":
+			metadata := maps.Clone(v.GetStructValue().GetFields())
+			delete(metadata, "managedFields")
+			out[key] = fromFields(metadata, 1)
+		default:
 			out[key] = fromValue(v, 1)
 		}
 	}

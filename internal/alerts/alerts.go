@@ -60,7 +60,7 @@ type Alert struct {
 	Rule     string // the contract's rule that is at stake
 	Severity string // critical: data is at risk or writes are blocked now; warning: one more failure and it is
 	For      string // how long Expr has to hold
-	Expr     string // PromQL with the placeholders of Target.replacer
+	Expr     string // PromQL with the placeholders of Target.placeholders
 
 	Summary, Description string // may use {claim}, {cluster} and Prometheus' own templates
 
@@ -93,7 +93,7 @@ func Names() []string {
 // PostgresOrphaned in it is true when the series of Presence are gone, so
 // callers emit both or the alert fires for a database that has a claim.
 func Groups(t Target) []any {
-	r := t.replacer()
+	r := t.placeholders()
 	groups := make([]any, 0, len(groupOrder))
 	for _, name := range groupOrder {
 		rules := make([]any, 0, len(table))
@@ -121,22 +121,22 @@ func Presence(t Target) []any {
 		"claim_namespace": t.ClaimNamespace,
 		"claim_name":      t.ClaimName,
 	}}
-	return []any{group(t, "claim", []any{rec.rule(t, t.replacer())})}
+	return []any{group(t, "claim", []any{rec.rule(t, t.placeholders())})}
 }
 
 func group(t Target, name string, rules []any) map[string]any {
 	return map[string]any{"name": t.Namespace + "/" + t.Cluster + "." + name, "rules": rules}
 }
 
-func (rec record) rule(t Target, r *strings.Replacer) map[string]any {
+func (rec record) rule(t Target, r placeholders) map[string]any {
 	labels := map[string]any{"namespace": t.Namespace, "cnpg_cluster": t.Cluster}
 	for k, v := range rec.Labels {
 		labels[k] = v
 	}
-	return map[string]any{"record": rec.Name, "expr": expand(r, rec.Expr), "labels": labels}
+	return map[string]any{"record": rec.Name, "expr": r.expand(rec.Expr), "labels": labels}
 }
 
-func (a Alert) rule(t Target, r *strings.Replacer) map[string]any {
+func (a Alert) rule(t Target, r placeholders) map[string]any {
 	// Policy first: what the table says about an alert is not negotiable but
 	// for the severity.
 	labels, annotations := stringsOf(t.Labels), stringsOf(t.Annotations)
@@ -151,8 +151,8 @@ func (a Alert) rule(t Target, r *strings.Replacer) map[string]any {
 	labels["namespace"] = t.Namespace
 	labels["cnpg_cluster"] = t.Cluster
 
-	annotations["summary"] = r.Replace(a.Summary)
-	annotations["description"] = r.Replace(a.Description)
+	annotations["summary"] = r.expand(a.Summary)
+	annotations["description"] = r.expand(a.Description)
 	annotations["runbook_url"] = strings.TrimSuffix(t.RunbookBase, "/") + "/" + a.Name + ".md"
 	annotations["contract_rule"] = a.Rule
 	annotations["claim_namespace"] = t.ClaimNamespace
@@ -162,17 +162,55 @@ func (a Alert) rule(t Target, r *strings.Replacer) map[string]any {
 
 	return map[string]any{
 		"alert":       a.Name,
-		"expr":        expand(r, a.Expr),
+		"expr":        r.expand(a.Expr),
 		"for":         a.For,
 		"labels":      labels,
 		"annotations": annotations,
 	}
 }
 
-// expand fills in the placeholders three times, because some stand for
-// expressions that have placeholders themselves.
-func expand(r *strings.Replacer, expr string) string {
-	return strings.TrimSpace(r.Replace(r.Replace(r.Replace(expr))))
+// placeholders are what the table's words stand for, each word followed by its
+// meaning. A word that begins with another one stands before it.
+type placeholders []string
+
+// maxNesting is how deep placeholders stand for text with placeholders.
+const maxNesting = 3
+
+// expand fills in the placeholders.
+func (p placeholders) expand(text string) string {
+	var b strings.Builder
+	b.Grow(2 * len(text))
+	p.write(&b, text, maxNesting)
+	return strings.TrimSpace(b.String())
+}
+
+func (p placeholders) write(b *strings.Builder, text string, depth int) {
+	for depth > 0 {
+		at := strings.IndexAny(text, "@{")
+		if at < 0 {
+			break
+		}
+		b.WriteString(text[:at])
+		text = text[at:]
+		word, meaning := p.first(text)
+		if word == "" {
+			word = text[:1] // Means itself.
+			b.WriteString(word)
+		}
+		p.write(b, meaning, depth-1)
+		text = text[len(word):]
+	}
+	b.WriteString(text)
+}
+
+// first is the placeholder that text begins with.
+func (p placeholders) first(text string) (word, meaning string) {
+	for i := 0; i < len(p); i += 2 {
+		if strings.HasPrefix(text, p[i]) {
+			return p[i], p[i+1]
+		}
+	}
+	return "", ""
 }
 
 func stringsOf(m map[string]string) map[string]any {
@@ -183,8 +221,8 @@ func stringsOf(m map[string]string) map[string]any {
 	return out
 }
 
-// replacer knows the placeholders of the table's expressions and texts.
-func (t Target) replacer() *strings.Replacer {
+// placeholders are those of the table's expressions and texts.
+func (t Target) placeholders() placeholders {
 	family := "barman_cloud_cloudnative_pg_io_"
 	if t.Method == MethodInTree {
 		family = "cnpg_collector_"
@@ -217,15 +255,15 @@ func (t Target) replacer() *strings.Replacer {
 
 	ns := "namespace=" + strconv.Quote(t.Namespace)
 	instance := regexp.QuoteMeta(t.Cluster) + "-[0-9]+"
-	return strings.NewReplacer(
+	return placeholders{
 		// Selectors. Prometheus anchors regular expressions at both ends, so
 		// the instances of "db" are not those of "db-v2" or "my-db".
-		"@pods", ns+",pod=~"+strconv.Quote(instance),
-		"@standbys", ns+",pod=~"+strconv.Quote(instance)+`,usename="streaming_replica",application_name=~`+strconv.Quote(instance),
-		"@recorded", ns+",cnpg_cluster="+strconv.Quote(t.Cluster),
-		"@datavolumes", ns+",persistentvolumeclaim=~"+strconv.Quote(t.dataVolumes()),
-		"@walvolumes", ns+",persistentvolumeclaim=~"+strconv.Quote(instance+"-wal"),
-		"@externalsecret", "name="+strconv.Quote(t.CredentialsExternalSecret),
+		"@pods", ns + ",pod=~" + strconv.Quote(instance),
+		"@standbys", ns + ",pod=~" + strconv.Quote(instance) + `,usename="streaming_replica",application_name=~` + strconv.Quote(instance),
+		"@recorded", ns + ",cnpg_cluster=" + strconv.Quote(t.Cluster),
+		"@datavolumes", ns + ",persistentvolumeclaim=~" + strconv.Quote(t.dataVolumes()),
+		"@walvolumes", ns + ",persistentvolumeclaim=~" + strconv.Quote(instance+"-wal"),
+		"@externalsecret", "name=" + strconv.Quote(t.CredentialsExternalSecret),
 		"@namespace", strconv.Quote(t.Namespace),
 		"@operator", deployment(t.OperatorDeployment, operatorDeployments),
 		"@pluginredundant", pluginRedundant,
@@ -233,8 +271,8 @@ func (t Target) replacer() *strings.Replacer {
 
 		// Backup gauges of the method in use. One expression over both
 		// families would hide that the right one has vanished.
-		"@lastgood", family+"last_available_backup_timestamp",
-		"@firstpoint", family+"first_recoverability_point",
+		"@lastgood", family + "last_available_backup_timestamp",
+		"@firstpoint", family + "first_recoverability_point",
 		"@lastfailed", lastFailed,
 
 		// Joins.
@@ -243,22 +281,22 @@ func (t Target) replacer() *strings.Replacer {
 
 		// Numbers.
 		"@instances", strconv.Itoa(t.Instances),
-		"@peers", strconv.Itoa(t.Instances-1),
-		"@backupage", seconds(gap+backupSlack),
-		"@retention", seconds(time.Duration(t.RetentionDays)*24*time.Hour),
-		"@lock", seconds(time.Duration(t.LockDays)*24*time.Hour),
+		"@peers", strconv.Itoa(t.Instances - 1),
+		"@backupage", seconds(gap + backupSlack),
+		"@retention", seconds(time.Duration(t.RetentionDays) * 24 * time.Hour),
+		"@lock", seconds(time.Duration(t.LockDays) * 24 * time.Hour),
 		"@datawarning", dataWarning,
 		"@datacritical", dataCritical,
 		"@weak", weak,
 
 		// Texts.
-		"{claim}", t.ClaimNamespace+"/"+t.ClaimName,
-		"{cluster}", t.Namespace+"/"+t.Cluster,
+		"{claim}", t.ClaimNamespace + "/" + t.ClaimName,
+		"{cluster}", t.Namespace + "/" + t.Cluster,
 		"{server}", t.ServerName,
 		"{days}", strconv.Itoa(t.RetentionDays),
 		"{instances}", strconv.Itoa(t.Instances),
 		"{gap}", short(gap),
-	)
+	}
 }
 
 // backupSlack is what a base backup may take longer than the one before it.

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -40,17 +41,14 @@ var specified = map[string]string{
 
 // judgePrometheusRule: no alert and no recording rule refers to a metric that cannot exist.
 func judgePrometheusRule(j *judge, d *document) {
-	eachRule(d, func(rule node, at string) {
+	eachRule(d, func(rule node, at rulePlace) {
 		expr := text(rule, "expr")
 		method := j.methodOf(d, rule)
-		judged := map[string]bool{}
+		var told []string // Once for each metric and expression.
 		eachMetric(expr, func(name string) {
-			if judged[name] {
-				return
-			}
-			judged[name] = true
-			if message, fix := j.judgeMetric(name, method); message != "" {
-				j.refuse(d, "CNPG-5.2", at+".expr", name, message, fix)
+			if message, fix := j.judgeMetric(name, method); message != "" && !slices.Contains(told, name) {
+				told = append(told, name)
+				j.refuse(d, "CNPG-5.2", at.String()+".expr", name, message, fix)
 			}
 		})
 	})
@@ -84,7 +82,7 @@ func (j *judge) records(name string) bool {
 	found := false
 	for i := range j.documents {
 		if d := &j.documents[i]; d.kind == prometheusRule && !found {
-			eachRule(d, func(rule node, _ string) { found = found || text(rule, "record") == name })
+			eachRule(d, func(rule node, _ rulePlace) { found = found || text(rule, "record") == name })
 		}
 	}
 	return found
@@ -141,7 +139,7 @@ func (j *judge) alertsOn(c *cluster, metrics []string) bool {
 		if d.kind != prometheusRule || found {
 			continue
 		}
-		eachRule(d, func(rule node, _ string) {
+		eachRule(d, func(rule node, _ rulePlace) {
 			if text(rule, "alert") == "" || found {
 				return
 			}
@@ -156,13 +154,18 @@ func (j *judge) alertsOn(c *cluster, metrics []string) bool {
 	return found
 }
 
-// eachRule visits the rules of a PrometheusRule with their paths.
-func eachRule(d *document, visit func(rule node, at string)) {
+// rulePlace is where in a PrometheusRule a rule stands.
+type rulePlace struct{ group, rule int }
+
+func (p rulePlace) String() string { return index(index("spec.groups", p.group)+".rules", p.rule) }
+
+// eachRule visits the rules of a PrometheusRule.
+func eachRule(d *document, visit func(rule node, at rulePlace)) {
 	for i, item := range items(d.spec, "groups") {
 		group, _ := item.(node)
 		for k, item := range items(group, "rules") {
 			rule, _ := item.(node)
-			visit(rule, index(index("spec.groups", i)+".rules", k))
+			visit(rule, rulePlace{i, k})
 		}
 	}
 }

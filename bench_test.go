@@ -1,0 +1,120 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+)
+
+// BenchmarkCall measures one call the way it arrives and leaves, as bytes, against the floor no function can go below:
+// decoding the same request and encoding the same response. What is measured is the processor time of the process,
+// garbage collection included; floor and call alternate in one run, so that a busy machine is busy for both. Only the
+// ratios are worth quoting:
+//
+//	go test -run '^$' -bench Call -cpu 1 .
+//
+// x-floor is the ratio of times (median over blocks), x-allocs that of allocations. docs/performance.md has figures.
+func BenchmarkCall(b *testing.B) {
+	for _, bm := range []struct {
+		name string
+		req  *fnv1.RunFunctionRequest
+	}{
+		{"Steady/Claim", steadyState(b, "example/claim.yaml", claim.ClusterScoped)},
+		{"Steady/Namespaced", steadyState(b, "example/claim.yaml", claim.Namespaced)},
+		{"Steady/Full", steadyState(b, "example/claim-full.yaml", claim.ClusterScoped)},
+		{"First/Claim", firstCall(b, "example/claim.yaml", claim.ClusterScoped)},
+		{"First/Namespaced", firstCall(b, "example/claim.yaml", claim.Namespaced)},
+	} {
+		b.Run(bm.name, func(b *testing.B) { benchmarkCall(b, bm.req) })
+	}
+}
+
+func benchmarkCall(b *testing.B, req *fnv1.RunFunctionRequest) {
+	b.Helper()
+	in, err := proto.Marshal(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := function()
+	var out *fnv1.RunFunctionResponse
+	call := func() {
+		req := &fnv1.RunFunctionRequest{}
+		if err := proto.Unmarshal(in, req); err != nil {
+			b.Fatal(err)
+		}
+		if out, err = f.RunFunction(context.Background(), req); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := proto.Marshal(out); err != nil {
+			b.Fatal(err)
+		}
+	}
+	call()
+	if text, fatal := fatalOf(out); fatal {
+		b.Fatalf("refused: %s", text)
+	}
+	rsp := out
+	floor := func() {
+		req := &fnv1.RunFunctionRequest{}
+		if err := proto.Unmarshal(in, req); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := proto.Marshal(rsp); err != nil {
+			b.Fatal(err)
+		}
+	}
+
+	const runs = 20
+	floorAllocs, callAllocs := testing.AllocsPerRun(runs, floor), testing.AllocsPerRun(runs, call)
+	var floors, calls []time.Duration
+	for b.Loop() {
+		floors = append(floors, cost(b, floor))
+		calls = append(calls, cost(b, call))
+	}
+	b.ReportMetric(float64(median(calls))/float64(median(floors)), "x-floor")
+	b.ReportMetric(callAllocs/floorAllocs, "x-allocs")
+	b.ReportMetric(float64(median(floors).Microseconds()), "floor-µs")
+	b.ReportMetric(float64(median(calls).Microseconds()), "call-µs")
+	b.ReportMetric(floorAllocs, "floor-allocs")
+	b.ReportMetric(callAllocs, "call-allocs")
+	b.ReportMetric(float64(len(in))/1024, "request-KiB")
+	b.ReportMetric(float64(proto.Size(rsp))/1024, "response-KiB")
+	b.ReportMetric(float64(len(rsp.GetDesired().GetResources())), "resources")
+	b.ReportMetric(0, "ns/op") // Of both together, which means nothing.
+}
+
+// block is long enough for the garbage collector to have its share in each.
+const block = 16
+
+// cost is the processor time of one run of f, averaged over a block.
+func cost(b *testing.B, f func()) time.Duration {
+	b.Helper()
+	start := processorTime(b)
+	for range block {
+		f()
+	}
+	return (processorTime(b) - start) / block
+}
+
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+	"github.com/bizmatters/function-hardened-postgres/internal/fixture"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/source"
+)
+
+// function is the function as it serves, on the fixture's day.
+func function() *Function {
+	return &Function{log: slog.New(slog.DiscardHandler), now: func() time.Time { return fixture.Now }}
+}
+
+// exampleClaim reads a claim of the examples.
+func exampleClaim(t testing.TB, file string) manifest.Object {
+	t.Helper()
+	documents, err := source.Open([]string{file}, nil)
+	if err != nil || len(documents) != 1 {
+		t.Fatalf("cannot read %s: %d documents, %v", file, len(documents), err)
+	}
+	return documents[0].Object
+}
+
+// examplePolicy is the policy of example/composition.yaml.
+func examplePolicy(t testing.TB) manifest.Object {
+	t.Helper()
+	policy, err := readPolicy("", "example/composition.yaml", &streams{err: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
+// requestOf is the request Crossplane sends in this world.
+func requestOf(w *fixture.World) *fnv1.RunFunctionRequest {
+	req := &fnv1.RunFunctionRequest{
+		Meta:  &fnv1.RequestMeta{Tag: "5f0c1d6a8f1d4f8f9b1f2f6a5e7c3b2d"},
+		Input: toStruct(w.Policy),
+		Observed: &fnv1.State{
+			Composite: &fnv1.Resource{Resource: toStruct(w.Composite)},
+			Resources: make(map[string]*fnv1.Resource, len(w.Observed)),
+		},
+		RequiredResources: make(map[string]*fnv1.Resources, len(w.Required)),
+	}
+	for name, o := range w.Observed {
+		req.Observed.Resources[name] = &fnv1.Resource{Resource: toStruct(o)}
+	}
+	for name, answer := range w.Required {
+		r := &fnv1.Resources{}
+		for _, o := range answer {
+			r.Items = append(r.Items, &fnv1.Resource{Resource: toStruct(o)})
+		}
+		req.RequiredResources[name] = r
+	}
+	return req
+}
+
+// steadyState is the request of every minute of a database's life: everything observed, everything healthy.
+func steadyState(t testing.TB, file string, scope claim.Scope) *fnv1.RunFunctionRequest {
+	t.Helper()
+	return requestOf(fixture.Observed(t, exampleClaim(t, file), examplePolicy(t), scope))
+}
+
+// firstCall is the request for a claim that has just been committed.
+func firstCall(t testing.TB, file string, scope claim.Scope) *fnv1.RunFunctionRequest {
+	t.Helper()
+	return requestOf(fixture.New(exampleClaim(t, file), examplePolicy(t), scope))
+}
