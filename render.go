@@ -38,7 +38,7 @@ type renderCmd struct {
 	Unwrap      bool     `help:"Print the manifests inside provider-kubernetes Objects instead of the Objects."`
 	Comments    bool     `help:"Say above each resource what it is for and which rules it serves."`
 	Observed    []string `help:"Composed resources as observed (kubectl get -o yaml): print what a reconcile with them emits, gate included. Without, the complete set is printed, as it stands once protection is in force." placeholder:"FILE"`
-	Required    []string `help:"Existing objects that answer the function's questions: StorageClass, Cluster, ObjectStore." placeholder:"FILE"`
+	Required    []string `help:"Existing objects that answer the function's questions: StorageClass, Cluster, ObjectStore, and those of a bootstrap's source." placeholder:"FILE"`
 }
 
 // Run renders every claim. A refusal is told for each claim, and the exit code is 1.
@@ -59,7 +59,7 @@ func (c *renderCmd) Run(std *streams) error {
 	if err != nil {
 		return err
 	}
-	complete := c.Observed == nil && c.Required == nil
+	complete := c.Observed == nil
 	if complete {
 		fmt.Fprintln(std.err, "# The complete set, as it stands once protection is in force. Until then the gate holds parts of it back: see --observed.") //nolint:errcheck // Nothing to do about a broken stderr.
 	}
@@ -184,9 +184,12 @@ func answer(f *Function, composite, policy manifest.Object, observed, required [
 		}
 		answers := map[string]*fnv1.Resources{}
 		for name, ask := range rsp.GetRequirements().GetResources() {
-			answers[name] = lookUp(ask, required)
+			// The complete set does not depend on what is not given; in a control plane no answer says that there is none.
+			if found := lookUp(ask, required); len(found.GetItems()) > 0 || !f.complete {
+				answers[name] = found
+			}
 		}
-		if _, fatal := fatalOf(rsp); f.complete || fatal || slices.Equal(manifest.SortedKeys(answers), manifest.SortedKeys(req.GetRequiredResources())) {
+		if _, fatal := fatalOf(rsp); fatal && !f.complete || slices.Equal(manifest.SortedKeys(answers), manifest.SortedKeys(req.GetRequiredResources())) {
 			return rsp, nil
 		}
 		req.RequiredResources, req.Desired = answers, nil

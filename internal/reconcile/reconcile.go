@@ -10,6 +10,7 @@ package reconcile
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
@@ -86,6 +87,8 @@ type state struct {
 	// missing are findings about the control plane itself, which refuse nothing.
 	missing contract.Findings
 	wait    waits
+	// sourceless is true where the claim wants data from a source and nobody knows yet how.
+	sourceless bool
 	// released are composed resources that are let go of on purpose: of an alias, of a replication that has ended.
 	released []string
 	// bucketInForce is true where the bucket is observed to protect what is written into it.
@@ -131,6 +134,14 @@ func Run(in Input) Outcome {
 		return s.refused()
 	}
 	s.released = append(plan.Released, name.Released...)
+	s.sourceless = c.Spec.Bootstrap != nil && plan.Bootstrap.Stanza == nil && s.identity.cluster == nil
+	if s.sourceless && in.Complete {
+		s.refuse(contract.Findings{{
+			Rule: "CNPG-2.4", Path: "spec.bootstrap", Message: "cannot be rendered without its source, which decides how the first data comes in: it waits for " + strings.Join(plan.Waiting, "; "),
+			Fix: "give --required FILE with the source's Cluster and ObjectStore (kubectl get -o yaml), or write bootstrap.recovery.archive",
+		}})
+		return s.refused()
+	}
 
 	s.judgeGate(plan.Waiting)
 	set := hardened.Set(hardened.Request{
@@ -208,6 +219,11 @@ func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapSta
 			continue
 		}
 		emitted[r.Name] = true
+		if r.Name == hardened.Cluster && exists && s.sourceless && !s.identity.deleted {
+			// Its Object was made with a source that is no longer seen, and the Cluster may still have to be made: it must
+			// not be made empty.
+			r.Object = nil
+		}
 		out.Composed = append(out.Composed, Composed{Name: r.Name, Object: r.Object, Ready: s.ready(r.Name)})
 	}
 	out.Composed = append(out.Composed, s.keep(emitted)...)
