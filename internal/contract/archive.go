@@ -127,6 +127,8 @@ func judgeRecovery(j *judge, c *cluster) {
 		}
 		at := index("spec.externalClusters", i)
 		switch plugin, store := sub(source, "plugin"), sub(source, "barmanObjectStore"); {
+		case plugin != nil && text(plugin, "name") != pluginName:
+			refuse(at+".plugin.name", text(plugin, "name"), "is not the barman-cloud plugin, which alone can read its archives", "write name: "+pluginName)
 		case plugin != nil:
 			parameters := sub(plugin, "parameters")
 			if text(parameters, "barmanObjectName") == "" {

@@ -29,8 +29,8 @@ func judgeScheduledBackup(j *judge, d *document) {
 	if immediate, _ := boolean(d.spec, "immediate"); !immediate && text(d.spec, "method") != methodSnapshot {
 		refuse("spec.immediate", "", "is not true: a new database has no base backup, and cannot be recovered at all, until the schedule first fires", "write immediate: true")
 	}
-	if text(d.spec, "backupOwnerReference") == "self" {
-		refuse("spec.backupOwnerReference", "self", "the records of all backups vanish together with the schedule", "write backupOwnerReference: cluster")
+	if owner := text(d.spec, "backupOwnerReference"); owner != "" && owner != "none" && owner != "cluster" {
+		refuse("spec.backupOwnerReference", owner, "the records of all backups vanish together with the schedule", "write backupOwnerReference: cluster")
 	}
 	j.judgeBackupMethod(d, c)
 }

@@ -51,11 +51,11 @@ func judgeFailover(j *judge, c *cluster) {
 	refuse := func(path, value, message, fix string) {
 		j.refuse(c.document, "CNPG-1.4", path, value, message, fix)
 	}
-	if text(c.spec, "primaryUpdateStrategy") == "supervised" {
-		refuse("spec.primaryUpdateStrategy", "supervised", "every update waits for a person before it touches the primary", "write primaryUpdateStrategy: unsupervised")
+	if strategy := text(c.spec, "primaryUpdateStrategy"); strategy != "" && strategy != "unsupervised" {
+		refuse("spec.primaryUpdateStrategy", strategy, "every update waits for a person before it touches the primary", "write primaryUpdateStrategy: unsupervised")
 	}
-	if text(c.spec, "primaryUpdateMethod") == "switchover" {
-		refuse("spec.primaryUpdateMethod", "switchover", "a switchover chooses the next primary before the old one stops and can lose acknowledged commits (cloudnative-pg#11114)", "write primaryUpdateMethod: restart")
+	if method := text(c.spec, "primaryUpdateMethod"); method != "" && method != "restart" {
+		refuse("spec.primaryUpdateMethod", method, "a switchover chooses the next primary before the old one stops and can lose acknowledged commits (cloudnative-pg#11114)", "write primaryUpdateMethod: restart")
 	}
 	if n, _ := integer(c.spec, "failoverDelay"); n > 0 {
 		refuse("spec.failoverDelay", strconv.FormatInt(n, 10), fmt.Sprintf("every failover waits %d seconds before it begins", n), "write failoverDelay: 0")

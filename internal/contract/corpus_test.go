@@ -47,3 +47,28 @@ func TestGoodSetsTripNothing(t *testing.T) {
 		})
 	}
 }
+
+// sources reads the Go files below some directories that are not tests, by name.
+func sources(t testing.TB, dirs ...string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, dir := range dirs {
+		for _, pattern := range []string{"*.go", "*/*.go"} {
+			files, err := filepath.Glob(filepath.Join(dir, pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				if strings.HasSuffix(file, "_test.go") {
+					continue
+				}
+				raw, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out[file] = string(raw)
+			}
+		}
+	}
+	return out
+}

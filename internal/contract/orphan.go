@@ -36,6 +36,9 @@ func (j *judge) managed(d *document) {
 	case d.kind == unknown && !j.options.Composed: // None of the contract's business.
 	case d.kind >= bucket && !j.concerns(d):
 	case isNamespaced(d.group):
+		if has(d.spec, "deletionPolicy") {
+			j.refuse(d, "CNPG-4.1", "spec.deletionPolicy", text(d.spec, "deletionPolicy"), "is no field of a namespaced resource: it protects nothing, and the API server refuses the resource", "remove it; managementPolicies without Delete orphan")
+		}
 		j.judgePolicies(d, "is missing, which means all of them: the resource deletes what it manages when it goes (namespaced resources know no deletionPolicy)")
 	default:
 		j.judgeDeletion(d)
