@@ -48,7 +48,10 @@ func TestNothingObservedIsLetGo(t *testing.T) {
 		healthy := fixture.Observed(t, document(t, defaultClaim), document(t, defaultPolicy), scope)
 		names := manifest.SortedKeys(healthy.Observed)
 		refusals := 0
-		const rounds = 300
+		rounds := 300
+		if testing.Short() {
+			rounds = 40
+		}
 		for round := range rounds {
 			random := rand.New(rand.NewPCG(7, uint64(round)))
 			w := *healthy
