@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -23,7 +19,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -39,6 +34,7 @@ type serveCmd struct {
 	Insecure           bool          `help:"Serve without TLS. For development only: whoever reaches the port may ask."`
 	MaxRecvMessageSize int           `default:"4"     help:"Largest request, in MiB."`
 	MetricsAddress     string        `default:":8080" help:"Address of Prometheus metrics; empty for none."`
+	ConnectTimeout     time.Duration `default:"10s"   help:"How long a client may take to complete a connection."`
 	DrainTimeout       time.Duration `default:"25s"   help:"How long calls in flight may take after SIGTERM."`
 	Debug              bool          `help:"Log every call."`
 }
@@ -46,11 +42,10 @@ type serveCmd struct {
 // Limits on what one client may hold open. Crossplane keeps one connection; a client that stalls must not exhaust the
 // function for it.
 const (
-	maxStreams        = 512
-	connectionTimeout = 10 * time.Second
-	pingInterval      = 30 * time.Second
-	pingTimeout       = 10 * time.Second
-	headerTimeout     = 10 * time.Second
+	maxStreams    = 512
+	pingInterval  = 30 * time.Second
+	pingTimeout   = 10 * time.Second
+	headerTimeout = 10 * time.Second
 )
 
 // Run serves until SIGTERM or SIGINT, then answers the calls in flight and returns.
@@ -63,7 +58,7 @@ func (c *serveCmd) Run(std *streams) error {
 	}
 	log := slog.New(slog.NewJSONHandler(std.err, &slog.HandlerOptions{Level: level}))
 
-	creds, err := c.credentials()
+	creds, err := c.credentials(log)
 	if err != nil {
 		return err
 	}
@@ -71,10 +66,10 @@ func (c *serveCmd) Run(std *streams) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
-	return c.serve(ctx, log, listener, creds)
+	return c.serve(ctx, log, listener, creds, &Function{log: log, now: time.Now})
 }
 
-func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Listener, creds credentials.TransportCredentials) error {
+func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Listener, creds credentials.TransportCredentials, function fnv1.FunctionRunnerServiceServer) error {
 	registry := prometheus.NewRegistry()
 	metrics := grpcprometheus.NewServerMetrics(grpcprometheus.WithServerHandlingTimeHistogram())
 	registry.MustRegister(metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -83,12 +78,12 @@ func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Lis
 		grpc.Creds(creds),
 		grpc.MaxRecvMsgSize(c.MaxRecvMessageSize<<20),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.ConnectionTimeout(c.ConnectTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingInterval, Timeout: pingTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingTimeout, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), recovered(log)),
 	)
-	fnv1.RegisterFunctionRunnerServiceServer(server, &Function{log: log, now: time.Now})
+	fnv1.RegisterFunctionRunnerServiceServer(server, function)
 	alive := health.NewServer()
 	healthv1.RegisterHealthServer(server, alive)
 	reflection.Register(server)
@@ -152,44 +147,4 @@ func recovered(log *slog.Logger) grpc.UnaryServerInterceptor {
 		}()
 		return handler(ctx, req)
 	}
-}
-
-// credentials are mutual TLS: only who holds a certificate of Crossplane's CA may ask.
-func (c *serveCmd) credentials() (credentials.TransportCredentials, error) {
-	if c.Insecure {
-		return insecure.NewCredentials(), nil
-	}
-	if c.TLSCertsDir == "" {
-		return nil, errors.New("cannot serve without certificates: give --tls-certs-dir (Crossplane sets TLS_SERVER_CERTS_DIR), or --insecure for development")
-	}
-	if _, err := readTLS(c.TLSCertsDir); err != nil {
-		return nil, err
-	}
-	return credentials.NewTLS(&tls.Config{
-		MinVersion: tls.VersionTLS12,
-		// Read for every new connection: certificates are renewed under a running server, and connections live long.
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return readTLS(c.TLSCertsDir) },
-	}), nil
-}
-
-func readTLS(dir string) (*tls.Config, error) {
-	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
-	if err != nil {
-		return nil, fmt.Errorf("cannot load the server's certificate: %w", err)
-	}
-	ca, err := os.ReadFile(filepath.Clean(filepath.Join(dir, "ca.crt")))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the clients' certificate authority: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		return nil, fmt.Errorf("cannot use %s: it holds no certificate", filepath.Join(dir, "ca.crt"))
-	}
-	return &tls.Config{
-		MinVersion:   tls.VersionTLS12,
-		Certificates: []tls.Certificate{certificate},
-		ClientCAs:    pool,
-		ClientAuth:   tls.RequireAndVerifyClientCert,
-		NextProtos:   []string{"h2"},
-	}, nil
 }
