@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/check"
 	reports "github.com/bizmatters/function-hardened-postgres/internal/report"
 	"github.com/bizmatters/function-hardened-postgres/internal/source"
@@ -92,6 +93,22 @@ func (c *checkCmd) policy(std *streams) (*check.Policy, []*source.Error, error) 
 		return nil, nil, fmt.Errorf("%s %w", name, err)
 	}
 	return policy, nil, nil
+}
+
+// usablePolicy reads a policy for use, not for judging: one that breaks the contract is an error.
+func usablePolicy(name string, find func([]source.Document) (*check.Policy, error), std *streams) (*v1beta1.Policy, error) {
+	docs, err := source.Open([]string{name}, std.in)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the policy: %w", err)
+	}
+	policy, err := find(docs)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", name, err)
+	}
+	if bad := policy.Findings().Violations(); len(bad) > 0 {
+		return nil, fmt.Errorf("the policy breaks the contract:\n%s", bad) //nolint:err113 // Told to a person.
+	}
+	return policy.Value(), nil
 }
 
 // verdict is how the run ends: nil, or an error with the exit code.

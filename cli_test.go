@@ -114,7 +114,7 @@ func replay(t *testing.T, command string) string {
 func run(args []string, std *streams) error {
 	var commands cli
 	today := func() time.Time { return time.Date(2026, time.November, 24, 12, 0, 0, 0, time.UTC) }
-	commands.Check.now, commands.Recover.now = today, today
+	commands.Check.now, commands.Explain.now, commands.Recover.now = today, today, today
 	parser, err := kong.New(&commands, kong.Name("function-hardened-postgres"), kong.Writers(std.out, std.err), kong.Exit(func(int) {}))
 	if err != nil {
 		return fmt.Errorf("cannot build the command line: %w", err)

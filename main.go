@@ -16,6 +16,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Judge claims and manifests in Git by the zero-data-loss contract."`
 	Explain explainCmd `cmd:"" help:"Explain the contract, or single rules of it."`
 	Recover recoverCmd `cmd:"" help:"Write the claim of a database that is recovered or upgraded from another one."`
+	Status  statusCmd  `cmd:"" name:"explain-status" help:"Tell what a live claim reports about itself: the contract, the conditions, the way back."`
 }
 
 func main() {

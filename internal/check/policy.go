@@ -24,6 +24,9 @@ type Policy struct {
 // Value is the policy with every default, or nil where it cannot be used at all.
 func (p *Policy) Value() *v1beta1.Policy { return p.value }
 
+// Findings are what is wrong with the policy.
+func (p *Policy) Findings() contract.Findings { return p.findings }
+
 func (p *Policy) position(path string) (string, int, int) {
 	if p.inside != "" && path != "" {
 		path = p.inside + "." + path

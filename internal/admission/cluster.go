@@ -1,0 +1,111 @@
+package admission
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+)
+
+const (
+	groupCNPG = "postgresql.cnpg.io"
+	// archivers are the enabled plugins that archive WAL, archiveOf names the folder they write to.
+	archiversOf = "%s.spec.?plugins.orValue([]).filter(p, p.?enabled.orValue(true) && p.?isWALArchiver.orValue(false))"
+)
+
+// cluster: a Cluster may not drop below the contract by hand.
+func cluster(o Options) policyTemplate {
+	storage := func(field string) string {
+		return fmt.Sprintf("%[1]s.?storageClass.orValue('%[2]s') == '%[2]s' && %[1]s.?pvcTemplate.?storageClassName.orValue('%[2]s') == '%[2]s' && (%[1]s.?storageClass.hasValue() || %[1]s.?pvcTemplate.?storageClassName.hasValue())",
+			field, o.StorageClassName)
+	}
+	return policyTemplate{
+		name:    "cluster",
+		purpose: "A Cluster may not drop below the contract by hand: replicas, synchronous replication, placement, failover, archiving, volumes, settings, switch-off annotations.",
+		on:      []resources{{groupCNPG, "v1", []string{"clusters"}, written}},
+		conditions: []expression{
+			// What leaves spec and annotations alone (finalizers, labels, managed fields) takes nothing away.
+			{"changes-something", "oldObject == null || object.spec != oldObject.spec || object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})"},
+		},
+		variables: append([]expression{
+			{"synchronous", "object.spec.?postgresql.?synchronous"},
+			{"affinity", "object.spec.?affinity"},
+			{"archivers", fmt.Sprintf(archiversOf, "object")},
+			{"inTree", "object.spec.?backup.?barmanObjectStore"},
+			{"serverName", "variables.archivers.size() > 0 ? variables.archivers[0].?parameters[?'serverName'].orValue('') : variables.inTree.?serverName.orValue('')"},
+			{"archiversBefore", "oldObject == null ? [] : " + fmt.Sprintf(archiversOf, "oldObject")},
+			{"serverNameBefore", "oldObject == null ? '' : variables.archiversBefore.size() > 0 ? variables.archiversBefore[0].?parameters[?'serverName'].orValue('') : oldObject.spec.?backup.?barmanObjectStore.?serverName.orValue('')"},
+		}, parameterVariables()...),
+		checks: append([]check{
+			{"CNPG-1.1", "object.spec.?instances.orValue(1) >= 3", "spec.instances: fewer than 3: after losing one instance either commits are no longer confirmed by a second one, or the database stops writing"},
+			{
+				"CNPG-1.2", "variables.synchronous.?number.orValue(0) >= 1 && variables.synchronous.?dataDurability.orValue('required') == 'required' && variables.synchronous.?failoverQuorum.orValue(false)",
+				"spec.postgresql.synchronous: needs number 1 or more, dataDurability: required and failoverQuorum: true, or acknowledged commits can be lost with the primary",
+			},
+			{
+				"CNPG-1.3", "variables.affinity.?enablePodAntiAffinity.orValue(true) && variables.affinity.?podAntiAffinityType.orValue('preferred') == 'required' && variables.affinity.?topologyKey.orValue('kubernetes.io/hostname') in ['', 'kubernetes.io/hostname']",
+				"spec.affinity: needs podAntiAffinityType: required with topologyKey kubernetes.io/hostname, or primary and standby can be lost with one node",
+			},
+			{
+				"CNPG-1.4", "object.spec.?primaryUpdateStrategy.orValue('unsupervised') == 'unsupervised' && object.spec.?primaryUpdateMethod.orValue('restart') == 'restart' && object.spec.?failoverDelay.orValue(0) == 0 && object.spec.?enablePDB.orValue(true)",
+				"spec: needs primaryUpdateStrategy: unsupervised, primaryUpdateMethod: restart, failoverDelay: 0 and enablePDB: true, or a failed primary waits for a person",
+			},
+			{
+				"CNPG-2.1", "variables.archivers.size() == 1 && !variables.inTree.hasValue() && variables.archivers[0].?parameters[?'barmanObjectName'].orValue('') != '' && variables.serverName != '' || variables.archivers.size() == 0 && variables.serverName != ''",
+				"spec.plugins: needs exactly one archiver (isWALArchiver: true) with barmanObjectName and serverName: without one the Cluster looks healthy and cannot be recovered",
+			},
+			{
+				"ZDL-08", "variables.serverNameBefore == '' || variables.serverName == variables.serverNameBefore",
+				"spec.plugins: serverName may not change under a living database: the archive would split in two, and neither half can be recovered on its own",
+			},
+			{"CNPG-4.2", storage("object.spec.?storage"), "spec.storage: storageClass has to be " + o.StorageClassName + ", which retains its volumes: with another one deleting the Cluster deletes the disk"},
+			{"CNPG-4.2", "!object.spec.?walStorage.hasValue() || " + storage("object.spec.?walStorage"), "spec.walStorage: storageClass has to be " + o.StorageClassName + ", which retains its volumes: with another one deleting the Cluster deletes the disk"},
+			{"CNPG-4.2", "object.spec.?tablespaces.orValue([]).all(t, " + storage("t.?storage") + ")", "spec.tablespaces: storageClass has to be " + o.StorageClassName + ", which retains its volumes: with another one deleting the Cluster deletes the disk"},
+			{"ZDL-09", "!object.spec.?postgresql.?enableAlterSystem.orValue(false)", "spec.postgresql.enableAlterSystem: ALTER SYSTEM switches durability off behind everybody's back"},
+			{"ZDL-10", switchesOff(o), "metadata.annotations: in the domain cnpg.io they switch validation, archiving, failover or the database itself off; only kubectl's own and database.bizmatters.io's are safe to add"},
+		}, parameterChecks()...),
+	}
+}
+
+// switchesOff allows CloudNativePG's annotations to stay as they are and to go, to be set by its operator, and to say
+// that nothing is switched off.
+func switchesOff(o Options) string {
+	return "request.userInfo.username in " + list(o.Operators...) + " || " +
+		"object.metadata.?annotations.orValue({}).all(a, !a.split('/')[0].endsWith('cnpg.io')" +
+		" || oldObject != null && oldObject.metadata.?annotations[?a].orValue('') == object.metadata.annotations[a]" +
+		" || a in ['cnpg.io/hibernation'] && object.metadata.annotations[a] == 'off'" +
+		" || a in ['cnpg.io/validation', 'cnpg.io/reconciliationLoop'] && object.metadata.annotations[a] == 'enabled')"
+}
+
+// scale: kubectl scale and autoscalers do not go through the Cluster, and a Scale carries none of its labels.
+func scale() policyTemplate {
+	return policyTemplate{
+		name:       "scale",
+		purpose:    "No Cluster of three instances or more is scaled below three through its scale subresource, which shows no labels: one that is not protected is scaled down by editing its spec.instances.",
+		on:         []resources{{groupCNPG, "v1", []string{"clusters/scale"}, changed}},
+		everything: true,
+		checks: []check{{
+			"CNPG-1.1", "object.spec.?replicas.orValue(0) >= 3 || oldObject.spec.?replicas.orValue(0) < 3",
+			"spec.replicas: fewer than 3: after losing one instance either commits are no longer confirmed by a second one, or the database stops writing; edit spec.instances of the Cluster if it is not protected",
+		}},
+	}
+}
+
+// label: what is protected stays recognisable as such.
+func label() policyTemplate {
+	kept := make([]string, 0, 3) //nolint:mnd // The labels below.
+	for _, name := range []string{LabelProtected, v1alpha1.Group + "/claim", v1alpha1.Group + "/claim-namespace"} {
+		kept = append(kept, fmt.Sprintf("oldObject.metadata.?labels[?'%[1]s'].orValue('') in ['', object.metadata.?labels[?'%[1]s'].orValue('')]", name))
+	}
+	on := make([]resources, 0, len(protectedKinds))
+	for _, r := range append(append(append([]resources{}, protectedKinds...), clusterScoped...), namespaced...) {
+		r.operations = changed
+		on = append(on, r)
+	}
+	return policyTemplate{
+		name:    "label",
+		purpose: "The labels by which the other policies recognise what is protected, and by which a claim recognises its own, stay.",
+		on:      on,
+		checks:  []check{{"ZDL-07", strings.Join(kept, " && "), "metadata.labels: database.bizmatters.io/protected, claim and claim-namespace stay as they are: a claim recognises its own by them, and so does the protection against deletion"}},
+	}
+}
