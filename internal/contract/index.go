@@ -77,8 +77,9 @@ type document struct {
 	kindName        string
 	namespace, name string
 	body, spec      node
-	// wrapped is true for what stands inside a provider-kubernetes Object.
+	// wrapped is true for what stands inside a provider-kubernetes Object, depth counts how deep.
 	wrapped bool
+	depth   int
 	// observed is true where the provider only looks: such a document states nothing, it asks.
 	observed bool
 }
@@ -109,7 +110,7 @@ func (j *judge) take(body node, wrapped, observed bool, depth int) {
 	d := document{
 		apiVersion: text(body, "apiVersion"), kindName: text(body, "kind"),
 		name: text(metadata, "name"), namespace: text(metadata, "namespace"),
-		body: body, spec: sub(body, "spec"), wrapped: wrapped, observed: observed,
+		body: body, spec: sub(body, "spec"), wrapped: wrapped, observed: observed, depth: depth,
 	}
 	if group, _, found := strings.Cut(d.apiVersion, "/"); found {
 		d.group = group

@@ -69,7 +69,7 @@ func JudgeManifests(set []manifest.Object, o Options) Findings {
 	j.relate()
 	for i := range j.documents {
 		d := &j.documents[i]
-		j.managed(d)
+		j.managed(i)
 		j.exposed(d)
 		if d.observed {
 			continue // It asks what there is; the world answers, not this set.

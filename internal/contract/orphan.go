@@ -12,11 +12,12 @@ const presenceRecord = "hardened_postgres_claim_info"
 
 const pausedAnnotation = "crossplane.io/paused"
 
-// managed judges what happens to a document when whatever owns it goes.
-func (j *judge) managed(d *document) {
-	inner := d
+// managed judges what happens to the i-th document when whatever owns it goes.
+func (j *judge) managed(i int) {
+	d := &j.documents[i]
 	if d.kind == wrapper {
-		if inner = j.inside(d); inner == nil {
+		inner := j.inside(i)
+		if inner == nil {
 			j.refuse(d, "CNPG-4.1", "spec.forProvider.manifest", "", "is missing: the wrapper keeps nothing alive", "write the manifest")
 			return
 		}
@@ -104,15 +105,10 @@ func (j *judge) judgePolicies(d *document, missing string) {
 // isNamespaced says whether a managed resource is of Crossplane v2's namespaced kind, by the .m. in its group.
 func isNamespaced(group string) bool { return strings.Contains(group, ".m.") }
 
-// inside is the document a wrapper wraps: gather put it right behind its wrapper.
-func (j *judge) inside(d *document) *document {
-	if len(sub(sub(d.spec, "forProvider"), "manifest")) == 0 {
-		return nil
-	}
-	for i := range j.documents[:len(j.documents)-1] {
-		if &j.documents[i] == d {
-			return &j.documents[i+1]
-		}
+// inside is the document the i-th one wraps: take put it right behind its wrapper.
+func (j *judge) inside(i int) *document {
+	if i+1 < len(j.documents) && j.documents[i+1].depth > j.documents[i].depth {
+		return &j.documents[i+1]
 	}
 	return nil
 }

@@ -1,0 +1,99 @@
+package contract_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+)
+
+// TestJudgeParameters says which spellings of a setting pass; what is refused, and in which words, is in
+// testdata/hostile/ZDL-09 and CNPG-1.2.
+func TestJudgeParameters(t *testing.T) {
+	cases := map[string]struct {
+		reason      string
+		name, value string
+		rule        string // of the refusal; "" where the setting passes
+	}{
+		"On":                     {"the default, said aloud", "fsync", "on", ""},
+		"OnAsYes":                {"PostgreSQL's booleans have many names", "fsync", "YES", ""},
+		"OnAsPrefix":             {"and take any prefix of them", "full_page_writes", "tr", ""},
+		"OnAsOne":                {"and digits", "autovacuum", "1", ""},
+		"OnQuoted":               {"quotes are part of neither", "fsync", "'on'", ""},
+		"Ambiguous":              {"o is neither on nor off: PostgreSQL would not start", "fsync", "o", "ZDL-09"},
+		"Empty":                  {"nothing is not on", "fsync", "", "ZDL-09"},
+		"Nonsense":               {"what cannot be read is refused", "fsync", "maybe", "ZDL-09"},
+		"OffWanted":              {"some are to be off", "zero_damaged_pages", "off", ""},
+		"NameInSpaces":           {"spaces around a name do not hide it", " fsync ", "off", "ZDL-09"},
+		"Unknown":                {"what carries no promise passes", "work_mem", "64MB", ""},
+		"Extension":              {"settings of extensions have a prefix", "pg_stat_statements.max", "5000", ""},
+		"NameWithADigitFirst":    {"no name PostgreSQL knows", "1fsync", "off", "ZDL-09"},
+		"NameWithAColon":         {"nor this", "a:b", "off", "ZDL-09"},
+		"NameInOtherLetters":     {"nor letters of other alphabets", "fsyn\u0441", "off", "ZDL-09"},
+		"FiveMinutes":            {"the bound itself", "archive_timeout", "5min", ""},
+		"FiveMinutesInSeconds":   {"in the setting's own unit", "archive_timeout", "300", ""},
+		"FiveMinutesInMs":        {"in a smaller unit", "archive_timeout", "300000ms", ""},
+		"FiveMinutesAndABit":     {"one second beyond", "archive_timeout", "301", "ZDL-09"},
+		"Day":                    {"a day", "archive_timeout", "1d", "ZDL-09"},
+		"UnitInCapitals":         {"PostgreSQL's units are case-sensitive: it would not start", "archive_timeout", "5MIN", "ZDL-09"},
+		"Negative":               {"below zero is off", "archive_timeout", "-1", "ZDL-09"},
+		"HalfASecond":            {"rounds to off", "archive_timeout", "0.5", "ZDL-09"},
+		"Huge":                   {"a number beyond all bounds", "archive_timeout", "99999999999999999999d", "ZDL-09"},
+		"RemoteApply":            {"stronger than on", "synchronous_commit", "remote_apply", ""},
+		"SynchronousTrue":        {"PostgreSQL takes a boolean for on", "synchronous_commit", "true", ""},
+		"SynchronousLocal":       {"the primary's disk alone", "synchronous_commit", "'Local'", "CNPG-1.2"},
+		"SynchronousNothing":     {"nothing is nothing", "synchronous_commit", "", "CNPG-1.2"},
+		"Logical":                {"more WAL than replica", "wal_level", "logical", ""},
+		"SlotsUnlimited":         {"-1 is no limit", "max_slot_wal_keep_size", "-1", ""},
+		"SlotsKeptForEver":       {"0 is never", "idle_replication_slot_timeout", "0", ""},
+		"SlotsDropped":           {"an hour away and gone", "idle_replication_slot_timeout", "1h", "ZDL-09"},
+		"EnoughSenders":          {"more than needed", "max_wal_senders", "10", ""},
+		"TooFewSenders":          {"fewer than standbys and a backup need", "max_wal_senders", "2", "ZDL-09"},
+		"SenderTimeout":          {"in milliseconds", "wal_sender_timeout", "5000", ""},
+		"SenderTimeoutNever":     {"0 is never", "wal_sender_timeout", "0", "ZDL-09"},
+		"SenderTimeoutRounded":   {"0.4 ms rounds to never", "wal_sender_timeout", "0.4", "ZDL-09"},
+		"Scram":                  {"the default", "password_encryption", "scram-sha-256", ""},
+		"NotAnInclude":           {"only whole names", "my.include", "x", ""},
+		"SharedPreloadLibraries": {"has a field of its own", "Shared_Preload_Libraries", "x", "ZDL-09"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			found := contract.JudgeParameters("spec.parameters", map[string]string{tc.name: tc.value}).Violations()
+			got := ""
+			if len(found) > 0 {
+				got = found[0].Rule
+			}
+			if got != tc.rule || len(found) > 1 {
+				t.Errorf("%s: %s = %q: want a refusal by %q, got %v", tc.reason, tc.name, tc.value, tc.rule, found)
+			}
+		})
+	}
+}
+
+// TestRemoteWriteIsARelaxationThatIsTold: the specification allows remote_write, and it does not survive everything.
+func TestRemoteWriteIsARelaxationThatIsTold(t *testing.T) {
+	found := contract.JudgeParameters("spec.parameters", map[string]string{"Synchronous_Commit": "REMOTE_WRITE"})
+	want := contract.Findings{{
+		Rule: "CNPG-1.2", Path: "spec.parameters.Synchronous_Commit", Value: "REMOTE_WRITE",
+		Message: "an acknowledged commit does not survive a crash of the standby's operating system together with the primary",
+		Waiver:  "the specification allows remote_write",
+	}}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if len(found.Violations()) != 0 {
+		t.Error("remote_write refuses")
+	}
+}
+
+// TestNoValueOfASecretIsQuoted: a finding is shown to everybody (ZDL-12).
+func TestNoValueOfASecretIsQuoted(t *testing.T) {
+	for _, value := range []string{"host=db user=postgres password=hunter22", "AKIAIOSFODNN7EXAMPLE", "-----BEGIN RSA PRIVATE KEY-----"} {
+		for _, f := range contract.JudgeParameters("spec.parameters", map[string]string{"primary_conninfo": value}) {
+			if f.Value != "(not shown)" {
+				t.Errorf("%q is quoted as %q", value, f.Value)
+			}
+		}
+	}
+}
