@@ -80,12 +80,13 @@ func (m *maker) frozenSource(live *world.Cluster, source string) []hardened.Reso
 	return nil // It reads its own archive, or nobody knows any more: whatever is observed stays as it is.
 }
 
-// following keeps the rows flowing until the claim says that the upgrade is over by dropping spec.upgrade.
+// following keeps the rows flowing as long as the confirmation stands that started them. A replication that has ended is
+// never taken up again by itself: the second copy would meet the rows of the first.
 func (m *maker) following(live *world.Cluster, source string) {
 	m.plan.Status = &v1alpha1.BootstrapStatus{Method: MethodReplication, Source: source, Inert: true}
-	if m.claim.Spec.Upgrade == nil || m.claim.Spec.Upgrade.Method != MethodReplication {
+	if m.claim.Annotations[claim.AnnotationReplicaIdentities] != source {
 		m.plan.Released = hardened.ReplicationNames()
-		m.plan.Status.Message = "replication has ended: remove the Subscription, the Publication and the DatabaseRole by hand (docs/upgrade.md)"
+		m.plan.Status.Message = "replication has ended: remove Subscription, Publication and DatabaseRole by hand (docs/upgrade.md)"
 		return
 	}
 	from := manifest.Strings(manifest.Object(live.Bootstrap), "initdb", "import", "databases")

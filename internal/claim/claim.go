@@ -49,6 +49,7 @@ const (
 	// AnnotationWritesStopped: nothing writes to the source any more.
 	AnnotationWritesStopped = v1alpha1.Group + "/writes-stopped"
 	// AnnotationReplicaIdentities: every table of the source that is updated or deleted from has a replica identity.
+	// Rows flow as long as it stands; taking it away ends that, and nothing starts a second copy by accident.
 	AnnotationReplicaIdentities = v1alpha1.Group + "/replica-identities-checked"
 )
 

@@ -84,7 +84,8 @@ type state struct {
 	archiveKnown bool
 
 	found contract.Findings
-	// missing are findings about the control plane itself, which refuse nothing.
+	// missing are findings that refuse nothing: about the control plane itself, and about how a database that lives was
+	// made.
 	missing contract.Findings
 	wait    waits
 	// sourceless is true where the claim wants data from a source and nobody knows yet how.
@@ -197,10 +198,18 @@ func (s *state) lastGate(set []hardened.Resource) contract.Findings {
 	}
 	// What a waiver covers has been told with the claim or the policy that asks for it.
 	found := s.waived.Apply(contract.JudgeManifests(objects, contract.OptionsFor(s.policy))).Violations()
-	for i := range found {
-		found[i].Message = "refusing to emit an unsafe set, which is a mistake of this function: " + found[i].Message
+	var mistakes contract.Findings
+	for _, f := range found {
+		if s.identity.cluster != nil && (strings.HasPrefix(f.Path, "spec.bootstrap.") || strings.HasPrefix(f.Path, "spec.externalClusters")) {
+			// How the living database was made is a fact and not of our making (ZDL-08). It is told; to let go of the
+			// database because of it would only make things worse.
+			s.missing = append(s.missing, f)
+			continue
+		}
+		f.Message = "refusing to emit an unsafe set, which is a mistake of this function: " + f.Message
+		mistakes = append(mistakes, f)
 	}
-	return found
+	return mistakes
 }
 
 // refused is the answer that changes nothing.

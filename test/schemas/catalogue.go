@@ -14,9 +14,11 @@ var sources = []struct {
 	release release
 	files   []string
 }{
-	{cnpg, inFolder("config/crd/bases/postgresql.cnpg.io_", "clusters", "scheduledbackups", "databases", "publications", "subscriptions")},
+	{cnpg, inFolder("config/crd/bases/postgresql.cnpg.io_", "clusters", "scheduledbackups", "databases", "databaseroles", "publications", "subscriptions")},
 	{barmanPlugin, inFolder("config/crd/bases/barmancloud.cnpg.io_", "objectstores")},
-	{externalSecrets, inFolder("config/crds/bases/external-secrets.io_", "externalsecrets", "secretstores", "clustersecretstores")},
+	{externalSecrets, append(
+		inFolder("config/crds/bases/external-secrets.io_", "externalsecrets", "secretstores", "clustersecretstores"),
+		inFolder("config/crds/bases/generators.external-secrets.io_", "passwords")...)},
 	{prometheusOperator, inFolder("example/prometheus-operator-crd/monitoring.coreos.com_", "podmonitors", "prometheusrules")},
 	{providerKubernetes, append(
 		inFolder("package/crds/kubernetes.crossplane.io_", "objects", "providerconfigs"),

@@ -215,6 +215,8 @@ var meant = map[string]string{
 	"spec.forProvider.rule.bucketKeyEnabled":     "without a KMS key there is no bucket key",
 	"metadata.labels.cnpg.io/reload":             "a label that counts by being there",
 	"spec.externalClusters.plugin.isWALArchiver": "a source is only read",
+	"spec.noUpper":                               "the generator's CRD requires it",
+	"spec.symbols":                               "what reads a password file need not unescape it",
 }
 
 // leaks finds what a Go zero value or an observed object has left behind: a null, an empty string, list or mapping, a
