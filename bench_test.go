@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -117,4 +118,36 @@ func processorTime(b *testing.B) time.Duration {
 func median(d []time.Duration) time.Duration {
 	slices.Sort(d)
 	return d[len(d)/2]
+}
+
+// BenchmarkScale shows what one more observed resource costs: the figure per resource must not grow with their number.
+func BenchmarkScale(b *testing.B) {
+	for _, n := range []int{0, 50, 100, 200} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) { benchmarkCall(b, grown(b, n)) })
+	}
+}
+
+// TestCostGrowsLinearly holds the same by allocations, which no other load on the machine changes.
+func TestCostGrowsLinearly(t *testing.T) {
+	allocs := func(n int) float64 {
+		raw, err := proto.Marshal(grown(t, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := function()
+		return testing.AllocsPerRun(5, func() {
+			req := &fnv1.RunFunctionRequest{}
+			if err := proto.Unmarshal(raw, req); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.RunFunction(context.Background(), req); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	none, some, many := allocs(0), allocs(50), allocs(200)
+	first, next := (some-none)/50, (many-some)/150
+	if next > 1.1*first {
+		t.Errorf("one more resource costs %.0f allocations up to 50 of them, and %.0f up to 200", first, next)
+	}
 }

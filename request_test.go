@@ -1,12 +1,16 @@
 package main
 
 import (
+	"flag"
+	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/fixture"
@@ -73,4 +77,45 @@ func steadyState(t testing.TB, file string, scope claim.Scope) *fnv1.RunFunction
 func firstCall(t testing.TB, file string, scope claim.Scope) *fnv1.RunFunctionRequest {
 	t.Helper()
 	return requestOf(fixture.New(exampleClaim(t, file), examplePolicy(t), scope))
+}
+
+// grown is the steady state of a claim that owns n more resources than the set has: what a policy once switched on, or
+// the leftovers of a source. They are kept for ever, so that cost may not grow faster than their number.
+func grown(t testing.TB, n int) *fnv1.RunFunctionRequest {
+	t.Helper()
+	req := steadyState(t, "example/claim.yaml", claim.ClusterScoped)
+	like := req.GetObserved().GetResources()["scheduled-backup"]
+	for i := range n {
+		more, ok := proto.Clone(like).(*fnv1.Resource)
+		if !ok {
+			t.Fatal("cannot clone a resource")
+		}
+		req.Observed.Resources[fmt.Sprintf("tablespace-%03d", i)] = more
+	}
+	return req
+}
+
+var requests = flag.String("requests", "", "directory to write requests to, for a load generator")
+
+// TestWriteRequests writes the requests that are measured, where -requests says.
+func TestWriteRequests(t *testing.T) {
+	if *requests == "" {
+		t.Skip("no -requests")
+	}
+	all := map[string]*fnv1.RunFunctionRequest{
+		"steady": steadyState(t, "example/claim.yaml", claim.ClusterScoped),
+		"first":  firstCall(t, "example/claim.yaml", claim.ClusterScoped),
+	}
+	for _, n := range []int{0, 25, 50, 75, 100, 125, 150, 175, 200} {
+		all[fmt.Sprintf("scale-%03d", n)] = grown(t, n)
+	}
+	for name, req := range all {
+		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(*requests, name+".pb"), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
