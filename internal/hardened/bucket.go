@@ -2,6 +2,8 @@ package hardened
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
@@ -42,7 +44,7 @@ func (b builder) bucket() []Resource {
 			"blockPublicAcls": true, "blockPublicPolicy": true, "ignorePublicAcls": true, "restrictPublicBuckets": true,
 		}),
 		b.s3("BucketOwnershipControls", BucketOwnership, map[string]any{"rule": map[string]any{"objectOwnership": "BucketOwnerEnforced"}}),
-		b.s3("BucketPolicy", BucketPolicy, map[string]any{"policy": bucketPolicy(b.Place.Bucket, b.Terms.LockDays, p.Administrators)}),
+		b.s3("BucketPolicy", BucketPolicy, map[string]any{"policy": bucketPolicy(p.Region, b.Place.Bucket, b.Terms.LockDays, p.Administrators)}),
 		b.s3("BucketLifecycleConfiguration", BucketLifecycle, map[string]any{"rule": lifecycle(p.UndoDays)}),
 	}
 }
@@ -104,6 +106,17 @@ func lifecycle(undoDays int64) []any {
 	}
 }
 
+// partition is the part of AWS a region belongs to; names of resources begin with it.
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
 type statement struct {
 	Sid       string
 	Effect    string
@@ -115,8 +128,12 @@ type statement struct {
 
 // bucketPolicy closes what Object Lock alone leaves open: a bucket's owner may otherwise lower or remove the default
 // retention for new objects, and whoever writes may ask for a shorter or an absurdly long lock.
-func bucketPolicy(bucket string, lockDays int64, administrators []string) string {
-	whole := "arn:aws:s3:::" + bucket
+//
+// A condition that compares numbers does not match a request that lacks the key: an upload that names no retention, as
+// all of barman's, is not denied and gets the bucket's default. Figures are strings, as S3 gives them back, so that the
+// provider sees no difference where there is none.
+func bucketPolicy(region, bucket string, lockDays int64, administrators []string) string {
+	whole := "arn:" + partition(region) + ":s3:::" + bucket
 	objects := whole + "/*"
 	both := []string{whole, objects}
 	deny := func(sid string, action, resource any, condition map[string]map[string]any) statement {
@@ -129,10 +146,10 @@ func bucketPolicy(bucket string, lockDays int64, administrators []string) string
 		deny("DenyRetentionByHand", "s3:PutObjectRetention", objects, nil),
 		// An upload may name its own retention: nobody locks rubbish for a century.
 		deny("DenyAbsurdRetention", "s3:PutObject", objects, map[string]map[string]any{
-			"NumericGreaterThan": {"s3:object-lock-remaining-retention-days": 3 * lockDays},
+			"NumericGreaterThan": {"s3:object-lock-remaining-retention-days": strconv.FormatInt(3*lockDays, 10)},
 		}),
 		deny("DenyShorterRetention", "s3:PutObject", objects, map[string]map[string]any{
-			"NumericLessThan": {"s3:object-lock-remaining-retention-days": lockDays - 1},
+			"NumericLessThan": {"s3:object-lock-remaining-retention-days": strconv.FormatInt(lockDays-1, 10)},
 		}),
 	}
 	if len(administrators) > 0 {
