@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -183,13 +184,7 @@ func TestRunFunctionStopsWhenNobodyWaits(t *testing.T) {
 // TestStatusOf holds the status written by hand against the types it follows from.
 func TestStatusOf(t *testing.T) {
 	full := &v1alpha1.Status{}
-	if err := json.Unmarshal([]byte(`{"version":"16","image":"i","instances":"3/3","phase":"p","database":"d","owner":"o",
-		"endpoints":{"readWrite":"rw","readOnly":"ro","port":5432},"secretName":"s","alias":{"name":"a","held":true,"holder":"h"},
-		"backup":{"bucket":"b","path":"p","serverName":"s","lockDays":37,"retentionDays":30,"schedule":"c","recoverableSince":"r","lastBackup":"l"},
-		"bootstrap":{"method":"m","source":"s","inert":true,"message":"x"},
-		"contract":{"verdict":"Satisfied","rules":[{"id":"CNPG-1.1","verdict":"Pending","message":"m"},{"id":"CNPG-1.2","verdict":"Satisfied"}]}}`), full); err != nil {
-		t.Fatal(err)
-	}
+	fill(reflect.ValueOf(full).Elem())
 	for name, status := range map[string]*v1alpha1.Status{"Full": full, "Empty": {}} {
 		raw, err := json.Marshal(status)
 		if err != nil {
@@ -202,6 +197,31 @@ func TestStatusOf(t *testing.T) {
 		if diff := cmp.Diff(want, toStruct(statusOf(status)).AsMap()); diff != "" {
 			t.Errorf("%s: statusOf(...) should say what encoding/json says: -want, +got:\n%s", name, diff)
 		}
+	}
+}
+
+// fill sets every field there is, so that a new one cannot be forgotten.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0))
+		fill(v.Index(1))
+	case reflect.String:
+		v.SetString("text")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int64:
+		v.SetInt(7)
+	default:
+		panic("a status of kind " + v.Kind().String() + " is new: teach statusOf and this test")
 	}
 }
 

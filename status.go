@@ -26,6 +26,7 @@ func statusOf(s *v1alpha1.Status) map[string]any {
 		in := fields{"held": a.Held}
 		in.text("name", a.Name)
 		in.text("holder", a.Holder)
+		in.text("message", a.Message)
 		out["alias"] = map[string]any(in)
 	}
 	if b := s.Backup; b != nil {
