@@ -63,10 +63,18 @@ func (c *control) commit(dir string) {
 			continue
 		}
 		fresh := fixture.New(document, c.policy, c.scope).Composite
-		w.Composite["spec"] = fresh["spec"]
+		spec := manifest.Map(fresh, "spec")
+		for _, key := range []string{"crossplane", "resourceRefs", "compositionRef", "compositionRevisionRef", "compositionUpdatePolicy"} {
+			if kept, ok := w.Composite.Lookup("spec", key); ok {
+				spec[key] = kept // Crossplane's own.
+			}
+		}
+		w.Composite["spec"] = map[string]any(spec)
 		w.Composite["metadata"] = fresh["metadata"]
 	}
+	c.keep(dir, "arrived")
 	c.rest()
+	c.keep(dir, "settled")
 }
 
 // rest reconciles until nothing changes any more.
@@ -219,9 +227,7 @@ func play(c *control) {
 		if diff := cmp.Diff(untouched, c.of(blue)); diff != "" {
 			t.Errorf("%s changes the blue side: -before, +after:\n%s", step, diff)
 		}
-		c.keep(step)
 	}
-	c.keep("0-before")
 
 	c.commit("1-commit-new-claim")
 	if _, made := c.everything()["Cluster agents/"+green]; made {
@@ -274,29 +280,26 @@ func play(c *control) {
 	blueIs("5-cleanup")
 }
 
-// keep writes what Crossplane observes at a step, for the tests that run the real engine: <step>/<claim>-observed.yaml are
-// the composed resources, <step>/<claim>-required.yaml the answers to the requirements.
-func (c *control) keep(step string) {
+// keep writes the state of a step, for the tests that run the real engine: of each claim the composite resource, the
+// composed resources as observed, and what exists and may be asked for; as the commit arrives, and once all has settled.
+func (c *control) keep(step, moment string) {
 	c.t.Helper()
 	if *write == "" || c.scope != claim.Namespaced || c.order[0] != blue {
 		return
 	}
 	for name, w := range c.worlds {
-		var observed, required []manifest.Object
+		var observed []manifest.Object
+		existing := c.others(name)
 		for _, role := range manifest.SortedKeys(w.Observed) {
 			observed = append(observed, w.Observed[role])
-		}
-		seen := map[string]bool{}
-		for _, ask := range manifest.SortedKeys(w.Required) {
-			for _, o := range w.Required[ask] {
-				if !seen[key(o)] {
-					seen[key(o)] = true
-					required = append(required, o)
-				}
+			if live := w.Live(role); live != nil {
+				existing = append(existing, live)
 			}
 		}
-		c.file(filepath.Join(*write, step, name+"-observed.yaml"), observed)
-		c.file(filepath.Join(*write, step, name+"-required.yaml"), required)
+		dir := filepath.Join(*write, step, moment)
+		c.file(filepath.Join(dir, name+"-composite.yaml"), []manifest.Object{w.Composite})
+		c.file(filepath.Join(dir, name+"-observed.yaml"), observed)
+		c.file(filepath.Join(dir, name+"-existing.yaml"), existing)
 	}
 }
 

@@ -92,9 +92,15 @@ func (m *maker) judgeWindow(r *v1alpha1.Recovery, s source, at location) {
 		m.refuse("CNPG-2.4", pathRecovery+".targetTime", r.TargetTime,
 			"lies in the future: recovery would reach the end of the archive, not find it, and fail for good",
 			"write a moment that has passed, or leave the target out to recover everything")
-	case s.cluster != nil && wanted.Add(settling).After(m.now):
+	case s.cluster != nil && wanted.Add(settling).After(m.now) && !covered(wanted, at.window):
 		m.waitFor("%s, when all WAL of the target is sure to be archived", wanted.Add(settling).UTC().Format(time.RFC3339))
 	}
+}
+
+// covered says whether a base backup was finished after a moment: all WAL up to it is archived then.
+func covered(wanted time.Time, w world.Window) bool {
+	last, err := time.Parse(time.RFC3339, w.LastBackup)
+	return err == nil && !wanted.After(last)
 }
 
 // ownArchive is this claim's own archive, as its Object or the answer shows it.

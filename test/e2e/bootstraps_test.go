@@ -34,7 +34,10 @@ func bootstraps(p *play) {
 			"version": "17", "bootstrap": map[string]any{"recovery": map[string]any{"source": "source-db"}}, "upgrade": map[string]any{"method": "logicalReplication"},
 		}, "initdb", "schemaOnly"},
 	} {
-		claim := p.claim(c.name, c.spec)
+		// What only a person can know, and confirms for this source.
+		claim := p.claim(c.name, c.spec).Set(map[string]any{
+			"database.bizmatters.io/writes-stopped": "source-db", "database.bizmatters.io/replica-identities-checked": "source-db",
+		}, "metadata", "annotations")
 		p.commit(claim)
 		var cluster kube.Object
 		if err := suite.plane.Wait(suite.ctx, 2*time.Minute, "the Cluster of "+c.name, func() error {
