@@ -122,20 +122,22 @@ func median(d []time.Duration) time.Duration {
 
 // BenchmarkScale shows what one more observed resource costs: the figure per resource must not grow with their number.
 func BenchmarkScale(b *testing.B) {
+	steady := steadyState(b, "example/claim.yaml", claim.ClusterScoped)
 	for _, n := range []int{0, 50, 100, 200} {
-		b.Run(strconv.Itoa(n), func(b *testing.B) { benchmarkCall(b, grown(b, n)) })
+		b.Run(strconv.Itoa(n), func(b *testing.B) { benchmarkCall(b, grown(b, steady, n)) })
 	}
 }
 
 // TestCostGrowsLinearly holds the same by allocations, which no other load on the machine changes.
 func TestCostGrowsLinearly(t *testing.T) {
+	steady := steadyState(t, "example/claim.yaml", claim.ClusterScoped)
 	allocs := func(n int) float64 {
-		raw, err := proto.Marshal(grown(t, n))
+		raw, err := proto.Marshal(grown(t, steady, n))
 		if err != nil {
 			t.Fatal(err)
 		}
 		f := function()
-		return testing.AllocsPerRun(5, func() {
+		return testing.AllocsPerRun(1, func() {
 			req := &fnv1.RunFunctionRequest{}
 			if err := proto.Unmarshal(raw, req); err != nil {
 				t.Fatal(err)

@@ -79,11 +79,14 @@ func firstCall(t testing.TB, file string, scope claim.Scope) *fnv1.RunFunctionRe
 	return requestOf(fixture.New(exampleClaim(t, file), examplePolicy(t), scope))
 }
 
-// grown is the steady state of a claim that owns n more resources than the set has: what a policy once switched on, or
+// grown is a steady state whose claim owns n more resources than the set has: what a policy once switched on, or
 // the leftovers of a source. They are kept for ever, so that cost may not grow faster than their number.
-func grown(t testing.TB, n int) *fnv1.RunFunctionRequest {
+func grown(t testing.TB, steady *fnv1.RunFunctionRequest, n int) *fnv1.RunFunctionRequest {
 	t.Helper()
-	req := steadyState(t, "example/claim.yaml", claim.ClusterScoped)
+	req, ok := proto.Clone(steady).(*fnv1.RunFunctionRequest)
+	if !ok {
+		t.Fatal("cannot clone a request")
+	}
 	like := req.GetObserved().GetResources()["scheduled-backup"]
 	for i := range n {
 		more, ok := proto.Clone(like).(*fnv1.Resource)
@@ -102,12 +105,13 @@ func TestWriteRequests(t *testing.T) {
 	if *requests == "" {
 		t.Skip("no -requests")
 	}
+	steady := steadyState(t, "example/claim.yaml", claim.ClusterScoped)
 	all := map[string]*fnv1.RunFunctionRequest{
-		"steady": steadyState(t, "example/claim.yaml", claim.ClusterScoped),
+		"steady": steady,
 		"first":  firstCall(t, "example/claim.yaml", claim.ClusterScoped),
 	}
 	for _, n := range []int{0, 25, 50, 75, 100, 125, 150, 175, 200} {
-		all[fmt.Sprintf("scale-%03d", n)] = grown(t, n)
+		all[fmt.Sprintf("scale-%03d", n)] = grown(t, steady, n)
 	}
 	for name, req := range all {
 		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)

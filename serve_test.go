@@ -402,7 +402,7 @@ func TestServeHostileRequests(t *testing.T) {
 		},
 		"Abysmal": {
 			"Nesting beyond protobuf's limit is refused by gRPC.",
-			encode(func(req *fnv1.RunFunctionRequest) { spec(req)["parameters"] = nested(20000) }),
+			encode(func(req *fnv1.RunFunctionRequest) { spec(req)["parameters"] = nested(10100) }),
 			codes.Internal, "unmarshal",
 		},
 		"NotUTF8": {

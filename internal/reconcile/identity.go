@@ -127,7 +127,7 @@ func (s *state) judgeIdentity() {
 	c, live := s.claim, s.identity.cluster
 	wanted := s.place
 	if live != nil {
-		s.place.ServerName = live.ServerName
+		s.place.ServerName = s.incarnation(live)
 		s.observed.Window = s.window(live)
 		if foreign := live.ClaimNamespace != c.Namespace || live.ClaimName != c.Name; foreign {
 			s.refuse(contract.Findings{{
@@ -160,6 +160,20 @@ func (s *state) judgeIdentity() {
 			wanted.Bucket, wanted.Path, server, s.archive.Windows[server].RecoverableSince),
 		Fix: fmt.Sprintf("write spec.bootstrap.recovery: {source: %s} to bring it back, or choose another name for an empty database", c.Name),
 	}})
+}
+
+// incarnation is the name the living database archives under. Where somebody has taken the archiver away it is the one
+// last asked for: the archiver comes back to the same folder.
+func (s *state) incarnation(live *world.Cluster) string {
+	if live.ServerName != "" {
+		return live.ServerName
+	}
+	if asked, ok := s.in.World.Asked(hardened.Cluster); ok {
+		if name := world.ClusterOf(asked).ServerName; name != "" {
+			return name
+		}
+	}
+	return s.place.ServerName
 }
 
 // judgePlace refuses to move the archive of a living database (ZDL-08): WAL would go on in the new place while the base
