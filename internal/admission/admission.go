@@ -131,7 +131,7 @@ func (p policyTemplate) build(o Options) Policy {
 		"matchConstraints": p.match(),
 		"variables":        named(append(shared(), p.variables...)),
 		"auditAnnotations": []any{map[string]any{
-			"key": "break-glass", "valueExpression": "variables.reason.size() > 0 ? variables.reason[0] : null",
+			"key": "break-glass", "valueExpression": "variables.reason[?0].orValue('')",
 		}},
 	}
 	if len(p.conditions) > 0 {

@@ -9,7 +9,9 @@ import (
 
 const (
 	groupCNPG = "postgresql.cnpg.io"
-	// archivers are the enabled plugins that archive WAL, archiveOf names the folder they write to.
+	// Optional values are written out wherever they are used: as a variable, one is taken for missing.
+
+	// archiversOf are the enabled plugins that archive WAL.
 	archiversOf = "%s.spec.?plugins.orValue([]).filter(p, p.?enabled.orValue(true) && p.?isWALArchiver.orValue(false))"
 )
 
@@ -28,22 +30,19 @@ func cluster(o Options) policyTemplate {
 			{"changes-something", "oldObject == null || object.spec != oldObject.spec || object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})"},
 		},
 		variables: append([]expression{
-			{"synchronous", "object.spec.?postgresql.?synchronous"},
-			{"affinity", "object.spec.?affinity"},
 			{"archivers", fmt.Sprintf(archiversOf, "object")},
-			{"inTree", "object.spec.?backup.?barmanObjectStore"},
-			{"serverName", "variables.archivers.size() > 0 ? variables.archivers[0].?parameters[?'serverName'].orValue('') : variables.inTree.?serverName.orValue('')"},
+			{"serverName", "variables.archivers.size() > 0 ? variables.archivers[0].?parameters[?'serverName'].orValue('') : object.spec.?backup.?barmanObjectStore.?serverName.orValue('')"},
 			{"archiversBefore", "oldObject == null ? [] : " + fmt.Sprintf(archiversOf, "oldObject")},
 			{"serverNameBefore", "oldObject == null ? '' : variables.archiversBefore.size() > 0 ? variables.archiversBefore[0].?parameters[?'serverName'].orValue('') : oldObject.spec.?backup.?barmanObjectStore.?serverName.orValue('')"},
 		}, parameterVariables()...),
 		checks: append([]check{
 			{"CNPG-1.1", "object.spec.?instances.orValue(1) >= 3", "spec.instances: fewer than 3: after losing one instance either commits are no longer confirmed by a second one, or the database stops writing"},
 			{
-				"CNPG-1.2", "variables.synchronous.?number.orValue(0) >= 1 && variables.synchronous.?dataDurability.orValue('required') == 'required' && variables.synchronous.?failoverQuorum.orValue(false)",
+				"CNPG-1.2", "object.spec.?postgresql.?synchronous.?number.orValue(0) >= 1 && object.spec.?postgresql.?synchronous.?dataDurability.orValue('required') == 'required' && object.spec.?postgresql.?synchronous.?failoverQuorum.orValue(false)",
 				"spec.postgresql.synchronous: needs number 1 or more, dataDurability: required and failoverQuorum: true, or acknowledged commits can be lost with the primary",
 			},
 			{
-				"CNPG-1.3", "variables.affinity.?enablePodAntiAffinity.orValue(true) && variables.affinity.?podAntiAffinityType.orValue('preferred') == 'required' && variables.affinity.?topologyKey.orValue('kubernetes.io/hostname') in ['', 'kubernetes.io/hostname']",
+				"CNPG-1.3", "object.spec.?affinity.?enablePodAntiAffinity.orValue(true) && object.spec.?affinity.?podAntiAffinityType.orValue('preferred') == 'required' && object.spec.?affinity.?topologyKey.orValue('kubernetes.io/hostname') in ['', 'kubernetes.io/hostname']",
 				"spec.affinity: needs podAntiAffinityType: required with topologyKey kubernetes.io/hostname, or primary and standby can be lost with one node",
 			},
 			{
@@ -51,7 +50,7 @@ func cluster(o Options) policyTemplate {
 				"spec: needs primaryUpdateStrategy: unsupervised, primaryUpdateMethod: restart, failoverDelay: 0 and enablePDB: true, or a failed primary waits for a person",
 			},
 			{
-				"CNPG-2.1", "variables.archivers.size() == 1 && !variables.inTree.hasValue() && variables.archivers[0].?parameters[?'barmanObjectName'].orValue('') != '' && variables.serverName != '' || variables.archivers.size() == 0 && variables.serverName != ''",
+				"CNPG-2.1", "variables.archivers.size() == 1 && !object.spec.?backup.?barmanObjectStore.hasValue() && variables.archivers[0].?parameters[?'barmanObjectName'].orValue('') != '' && variables.serverName != '' || variables.archivers.size() == 0 && variables.serverName != ''",
 				"spec.plugins: needs exactly one archiver (isWALArchiver: true) with barmanObjectName and serverName: without one the Cluster looks healthy and cannot be recovered",
 			},
 			{

@@ -79,17 +79,23 @@ func bucket(o Options) policyTemplate {
 			{"observed", "object.spec.?managementPolicies.orValue(['*']) == ['Observe']"},
 			{"wanted", "dyn(object.spec.forProvider)"},
 			// v1beta1 of the cluster-scoped kinds keeps single structures in lists.
-			{"versioning", "variables.wanted[?'versioningConfiguration'].orValue({})"},
-			{"lock", "variables.wanted[?'rule'].orValue({})"},
+			{"versioning", several("variables.wanted[?'versioningConfiguration'].orValue({})")},
+			{"rules", several("variables.wanted[?'rule'].orValue({})")},
+			{"locks", "variables.rules.map(r, " + several("r[?'defaultRetention'].orValue({})") + ")"},
 		},
 		checks: []check{
 			{"CNPG-4.3", isKind("Bucket", "!dyn(object.spec.forProvider)[?'forceDestroy'].orValue(false)"), "spec.forProvider.forceDestroy: empties the bucket before deleting it"},
 			{"CNPG-4.3", isKind("Bucket", "oldObject == null || !dyn(oldObject.spec.forProvider)[?'objectLockEnabled'].orValue(false) || dyn(object.spec.forProvider)[?'objectLockEnabled'].orValue(false)"), "spec.forProvider.objectLockEnabled: stays true: without Object Lock backups can be destroyed"},
-			{"CNPG-4.3", isKind("BucketVersioning", "(type(variables.versioning) == list ? variables.versioning.exists(v, v[?'status'].orValue('') == 'Enabled') : variables.versioning[?'status'].orValue('') == 'Enabled')"), "spec.forProvider.versioningConfiguration.status: stays Enabled: without versions an overwritten backup is gone"},
+			{"CNPG-4.3", isKind("BucketVersioning", "variables.versioning.exists(v, v[?'status'].orValue('') == 'Enabled')"), "spec.forProvider.versioningConfiguration.status: stays Enabled: without versions an overwritten backup is gone"},
 			{
-				"CNPG-4.3", isKind("BucketObjectLockConfiguration", fmt.Sprintf("(type(variables.lock) == list ? variables.lock : [variables.lock]).all(r, (type(r[?'defaultRetention'].orValue({})) == list ? r.defaultRetention : [r[?'defaultRetention'].orValue({})]).all(d, d[?'mode'].orValue('') == 'COMPLIANCE' && int(d[?'days'].orValue(0)) + 365 * int(d[?'years'].orValue(0)) >= %d))", lockDays)),
+				"CNPG-4.3", isKind("BucketObjectLockConfiguration", fmt.Sprintf("variables.locks.size() > 0 && variables.locks.all(l, l.size() > 0 && l.all(d, d[?'mode'].orValue('') == 'COMPLIANCE' && int(d[?'days'].orValue(0)) + 365 * int(d[?'years'].orValue(0)) >= %d))", lockDays)),
 				fmt.Sprintf("spec.forProvider.rule.defaultRetention: needs mode: COMPLIANCE and at least %d days: a lock anybody can lift, or that ends too early, protects nothing when it is needed", lockDays),
 			},
 		},
 	}
+}
+
+// several is a CEL list of what is one structure in one version of a kind and a list of them in another.
+func several(cel string) string {
+	return fmt.Sprintf("type(dyn(%[1]s)) == list ? dyn(%[1]s) : dyn([%[1]s])", cel)
 }

@@ -42,7 +42,7 @@ func parameterChecks() []check {
 		{"ZDL-09", each([]string{"wal_level"}, value+" in ['replica', 'logical']"), "spec.postgresql.parameters: wal_level has to be replica or logical: without it there is neither replication nor archiving"},
 		{"ZDL-09", each([]string{"wal_sync_method"}, "!("+value+" in ['open_sync', 'open_datasync'])"), "spec.postgresql.parameters: wal_sync_method does not force WAL to disk on every platform"},
 		{"ZDL-09", each(counts, value+".matches('^[0-9]{1,9}$') && int("+value+") >= 5"), "spec.postgresql.parameters: max_wal_senders and max_replication_slots of 5 or more: standbys and base backups need one each"},
-		{"ZDL-09", each(timeouts, value+".matches('^[+]?[0-9.]*[1-9]')"), "spec.postgresql.parameters: wal_sender_timeout and wal_receiver_timeout stay above 0: a dead partner is never noticed, and every commit waits for it"},
+		{"ZDL-09", each(timeouts, value+".matches('^[+]?[0-9.]*[1-9][0-9.]* *(ms|s|min|h|d)?$')"), "spec.postgresql.parameters: wal_sender_timeout and wal_receiver_timeout stay above 0: a dead partner is never noticed, and every commit waits for it"},
 		{"ZDL-09", each([]string{"max_slot_wal_keep_size"}, value+" == '-1'"), "spec.postgresql.parameters: max_slot_wal_keep_size lets the primary remove WAL a standby still needs"},
 		{"ZDL-09", each([]string{"idle_replication_slot_timeout"}, value+".matches('^[0.]+ *(us|ms|s|min|h|d)?$')"), "spec.postgresql.parameters: idle_replication_slot_timeout drops the slot of a standby that was away"},
 		{"ZDL-09", each([]string{"password_encryption"}, value+" != 'md5' && !"+value+".contains('\\\\')"), "spec.postgresql.parameters: password_encryption as md5 can be reversed"},
