@@ -194,6 +194,11 @@ func override(q *v1beta1.Quantities, with *v1alpha1.Quantities, at map[string]st
 // parameters: ZDL-09 and CNPG-1.2.
 func (j *claimJudge) parameters() {
 	j.found = append(j.found, JudgeParameters("spec.parameters", j.Spec.Parameters)...)
+	for _, name := range sortedKeys(j.Spec.Parameters) {
+		if looksSecret(j.Spec.Parameters[name]) {
+			j.refuse("ZDL-12", "spec.parameters."+name, "", "contains what looks like a key in plain sight", "remove it, and rotate what was exposed")
+		}
+	}
 	if len(j.Spec.Parameters) == 0 {
 		return
 	}

@@ -73,6 +73,11 @@ func JudgePolicy(p *v1beta1.Policy) Findings {
 		refuse("CNPG-3.2", "backup.retentionDays", fmt.Sprint(p.Backup.RetentionDays), "is below the contract's 30 days", "write 30 or more")
 	}
 	found = append(found, judgeEnvironment("backup.sidecarEnv", p.Backup.SidecarEnv)...)
+	for at, location := range map[string]v1beta1.RemoteKey{"credentials.accessKeyID": p.Credentials.AccessKeyID, "credentials.secretAccessKey": p.Credentials.SecretAccessKey} {
+		if looksSecret(location.Key) || looksSecret(location.Property) {
+			refuse("ZDL-12", at, "", "contains what looks like the key itself instead of where it is", "write where External Secrets finds it, and rotate what was exposed")
+		}
+	}
 	found = append(found, JudgeParameters("cluster.parameters", p.Cluster.Parameters)...)
 	found = append(found, judgeImages(p)...)
 
@@ -105,11 +110,25 @@ func JudgePolicy(p *v1beta1.Policy) Findings {
 		}
 	}
 	for _, arn := range b.Administrators {
-		if !strings.HasPrefix(arn, "arn:") || strings.Trim(strings.TrimPrefix(arn, "arn:"), "*:?") == "" {
-			refuse("CNPG-4.3", "bucket.administrators", arn, "is not an AWS principal: everybody or nobody could lower the lock", `write ARNs, for instance "arn:aws:iam::111122223333:role/crossplane-provider-aws"`)
+		if !isPrincipal(arn) {
+			refuse("CNPG-4.3", "bucket.administrators", arn, "is not one AWS principal of one account: everybody or nobody could lower the lock", `write ARNs, for instance "arn:aws:iam::111122223333:role/crossplane-provider-aws"`)
 		}
 	}
 	return append(found, judgeWaivers(p)...)
+}
+
+// isPrincipal says whether an ARN, which may have wildcards, names somebody in particular: one account, and not all of
+// its roles or users.
+func isPrincipal(arn string) bool {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || len(parts[4]) != 12 || strings.Trim(parts[4], "0123456789") != "" {
+		return false
+	}
+	resource := parts[5]
+	if _, name, found := strings.Cut(resource, "/"); found {
+		resource = name
+	}
+	return strings.Trim(resource, "*?/") != ""
 }
 
 func judgeEndpoint(at, endpoint string) Findings {
