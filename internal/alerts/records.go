@@ -100,5 +100,5 @@ func absent(critical bool) string {
 		// would otherwise collide with the alert's own.
 		expr += `label_replace(max(absent(` + f.Selector + `)), "family", "` + f.Name + `", "", "")`
 	}
-	return "(\n  " + expr + "\n)\nand on () (count(cnpg_collector_up{@pods}) > 0)"
+	return "(\n  " + expr + "\n)\nand on () count(cnpg_collector_up{@pods})"
 }

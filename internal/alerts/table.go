@@ -135,7 +135,7 @@ or time() - max by (namespace, pod) (cnpg_last_update_timestamp{@pods}) > 300`,
 		For: "2m",
 		Expr: `
 (count(max by (namespace, pod) (cnpg_pg_replication_in_recovery{@pods}) == 0) or vector(0)) < 1
-and on () (count(cnpg_pg_replication_in_recovery{@pods}) > 0)`,
+and on () count(cnpg_pg_replication_in_recovery{@pods})`,
 		Summary:     "{cluster}: no primary",
 		Description: `No instance of {cluster} (claim {claim}) accepts writes and automatic promotion has not happened.`,
 	},
@@ -268,7 +268,7 @@ label_replace(sum(kube_deployment_spec_replicas{@operator}) < 2, "controller", "
 		Name: "PostgresOrphaned", Group: "platform", Rule: "CNPG-4.1", Severity: "warning", For: "1h",
 		Expr: `
 absent(hardened_postgres_claim_info{@recorded})
-and on () (count(cnpg_collector_up{@pods}) > 0)`,
+and on () count(cnpg_collector_up{@pods})`,
 		Summary:     "{cluster} runs without its claim",
 		Description: `The claim {claim} was deleted and {cluster} is still running, as promised. Commit the claim again to manage it, or retire it by hand.`,
 	},

@@ -70,17 +70,23 @@ func (s scenario) groups() []any {
 	return alerts.Groups(target)
 }
 
-// world is everything that is scraped in the scenario.
+// world is everything that is scraped in the scenario. Healthy neighbours with names that look alike are always there:
+// a rule that took one of them for the database would be appeased by it.
 func (s scenario) world() world {
 	w := s.cluster.world().add(platform())
 	if s.happens != nil {
 		s.happens(s.cluster, w)
 	}
-	return w
+	all := world{}
+	for _, n := range []cluster{{namespace: "shop", name: "my-orders"}, {namespace: "shop-eu", name: "orders"}} {
+		n.method, n.wal, n.busy = s.cluster.method, s.cluster.wal, true
+		all.add(n.world())
+	}
+	return all.add(w)
 }
 
 // play lets rules watch the scenario. What the world brings along already is not recorded again.
-func (s scenario) play(t testing.TB, groups []any) played {
+func (s scenario) play(t testing.TB, groups []any) (played, error) {
 	t.Helper()
 	w := s.world()
 	return simulate(t, keep(groups, func(rule map[string]any) bool {
@@ -104,6 +110,37 @@ func keep(groups []any, want func(rule map[string]any) bool) (out []any) {
 	}
 	return out
 }
+
+// all is every alert and record.
+func all(string) bool { return true }
+
+// judge compares what came of a scenario with what it wants, as far as the named alerts and records go.
+func (s scenario) judge(t testing.TB, p played, about func(name string) bool) (problem string) {
+	t.Helper()
+	var want, got []string
+	for _, w := range s.want {
+		if about(nameIn(w)) {
+			want = append(want, w)
+		}
+	}
+	for _, f := range p.firings {
+		if about(f.Name) {
+			got = append(got, f.String())
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		return "-want +got\n" + diff
+	}
+	for _, r := range s.reads {
+		if about(nameIn(r.series)) {
+			problem += r.check(t, p)
+		}
+	}
+	return problem
+}
+
+// nameIn is the name an expectation begins with.
+func nameIn(s string) string { return s[:strings.IndexAny(s+" ", "{ ")] }
 
 // check compares what was recorded with what a scenario expects.
 func (r read) check(t testing.TB, p played) (problem string) {
@@ -193,7 +230,7 @@ var scenarios = map[string]scenario{
 		reason: "A neighbour's metrics do not stand in for the missing ones.",
 		happens: func(c cluster, w world) {
 			w.after(hour, nothing, `namespace="shop",pod=`)
-			for _, n := range []cluster{{namespace: "shop", name: "orders-v2"}, {namespace: "shop-eu", name: "orders"}, {namespace: "shop", name: "orders-1"}} {
+			for _, n := range []cluster{{namespace: "shop", name: "orders-v2"}, {namespace: "shop", name: "orders-1"}} {
 				w.add(n.world())
 			}
 		},
@@ -907,18 +944,12 @@ func TestScenarios(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := s.defaults()
-			p := s.play(t, s.groups())
-			var got []string
-			for _, f := range p.firings {
-				got = append(got, f.String())
+			p, err := s.play(t, s.groups())
+			if err != nil {
+				t.Fatal(err)
 			}
-			if diff := cmp.Diff(s.want, got); diff != "" {
-				t.Errorf("%s\n-want +got\n%s", s.reason, diff)
-			}
-			for _, r := range s.reads {
-				if problem := r.check(t, p); problem != "" {
-					t.Errorf("%s\n%s", s.reason, problem)
-				}
+			if problem := s.judge(t, p, all); problem != "" {
+				t.Errorf("%s\n%s", s.reason, problem)
 			}
 		})
 	}
