@@ -8,6 +8,9 @@
 package alerts
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -283,6 +286,7 @@ func (t Target) placeholders() placeholders {
 		"@instances", strconv.Itoa(t.Instances),
 		"@peers", strconv.Itoa(t.Instances - 1),
 		"@backupage", seconds(gap + backupSlack),
+		"@gap", seconds(gap),
 		"@retention", seconds(time.Duration(t.RetentionDays) * 24 * time.Hour),
 		"@lock", seconds(time.Duration(t.LockDays) * 24 * time.Hour),
 		"@datawarning", dataWarning,
@@ -338,6 +342,15 @@ func volumeSuffix(tablespace string) string {
 		tablespace = "1" + tablespace[1:]
 	}
 	return strings.ToLower(strings.NewReplacer("$", "-", "_", "-").Replace(tablespace))
+}
+
+// digest is a short hash of parts that cannot run into each other.
+func digest(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }

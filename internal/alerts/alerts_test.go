@@ -201,6 +201,29 @@ func TestFamilyByMethod(t *testing.T) {
 // selector matches one PromQL selector of an expression.
 var selector = regexp.MustCompile(`([a-z_]*)\{([^{}]*)\}`)
 
+// boardRules are the queries of the dashboard.
+func boardRules(t *testing.T, target Target) (out []rule) {
+	t.Helper()
+	var board struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(Dashboard(target)), &board); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range board.Panels {
+		for _, q := range p.Targets {
+			out = append(out, rule{Group: "dashboard", Kind: "query", Name: p.Title, Expr: q.Expr})
+		}
+	}
+	if len(out) == 0 {
+		t.Error("the dashboard has no queries")
+	}
+	return out
+}
+
 func TestSelectorsAreExact(t *testing.T) {
 	// A selector without the namespace, or with an open end, would take a
 	// neighbour's database for this one.
@@ -211,7 +234,7 @@ func TestSelectorsAreExact(t *testing.T) {
 		`,persistentvolumeclaim=~"orders-[0-9]+-wal"`,
 		`name="orders-s3"`,
 	}
-	for _, r := range rules(t, Groups(target())) {
+	for _, r := range append(rules(t, Groups(target())), boardRules(t, target())...) {
 		found := selector.FindAllStringSubmatch(r.Expr, -1)
 		if len(found) == 0 && r.Expr != "vector(2592000)" {
 			t.Errorf("%s selects nothing: %s", r.Name, r.Expr)
@@ -273,7 +296,7 @@ func TestMetricsExist(t *testing.T) {
 	known, used := knownMetrics(t), map[string]bool{}
 	inTree := target()
 	inTree.Method = MethodInTree
-	all := slices.Concat(rules(t, Groups(target())), rules(t, Groups(inTree)), rules(t, Presence(target())))
+	all := slices.Concat(rules(t, Groups(target())), rules(t, Groups(inTree)), rules(t, Presence(target())), boardRules(t, target()))
 	for _, r := range all {
 		if r.Kind == "record" {
 			used[r.Name] = true

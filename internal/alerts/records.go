@@ -71,6 +71,8 @@ var families = []family{
 	{Name: "replication", Critical: true, Selector: `cnpg_pg_replication_in_recovery{@pods}`},
 	{Name: "sync_replicas", Critical: true, Selector: `cnpg_collector_sync_replicas{@pods,value="observed"}`},
 
+	{Name: "lag", Selector: `cnpg_pg_replication_lag{@pods}`},
+	{Name: "exporter", Selector: `cnpg_last_update_timestamp{@pods}`},
 	{Name: "settings", Selector: `cnpg_pg_settings_setting{@pods,name="fsync"}`},
 	{Name: "postmaster", Selector: `cnpg_pg_postmaster_start_time{@pods}`},
 	{Name: "backup_failures", Selector: `cnpg_collector_last_failed_backup_timestamp{@pods}`},

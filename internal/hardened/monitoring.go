@@ -1,6 +1,8 @@
 package hardened
 
 import (
+	"strings"
+
 	"github.com/bizmatters/function-hardened-postgres/internal/alerts"
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
@@ -21,10 +23,14 @@ func (b builder) monitoring() []Resource {
 	if b.Policy.Monitoring.PodMonitor != "operator" {
 		out = append(out, Resource{Name: PodMonitor, Stage: Database, Object: b.wrap(PodMonitor, b.podMonitor())})
 	}
-	return append(out,
+	out = append(out,
 		Resource{Name: PrometheusRule, Stage: Operation, Object: b.wrap(PrometheusRule, b.prometheusRule(claim.SuffixAlerts, alerts.Groups(target)))},
 		Resource{Name: ClaimPresence, Stage: Operation, Object: b.claimPresence(target)},
 	)
+	if len(b.Policy.Monitoring.DashboardLabels) > 0 {
+		out = append(out, Resource{Name: Dashboard, Stage: Operation, Object: b.wrap(Dashboard, b.dashboard(target))})
+	}
+	return out
 }
 
 // watched is the database as the alerts see it.
@@ -34,6 +40,7 @@ func (b builder) watched() alerts.Target {
 	if Plugin(b.Policy) {
 		method = alerts.MethodPlugin
 	}
+	commit, _ := b.parameters()["synchronous_commit"].(string)
 	return alerts.Target{
 		Namespace: b.Claim.Namespace, Cluster: b.Claim.Name,
 		ClaimNamespace: b.Claim.Namespace, ClaimName: b.Claim.Name,
@@ -45,7 +52,7 @@ func (b builder) watched() alerts.Target {
 		LockDays:                  int(b.Terms.LockDays),
 		HasWALVolume:              b.Claim.Spec.WALStorageGB > 0,
 		CredentialsExternalSecret: b.credentialsName(),
-		AllowRemoteWrite:          b.parameters()["synchronous_commit"] == "remote_write",
+		AllowRemoteWrite:          strings.EqualFold(commit, "remote_write"),
 		OperatorDeployment:        m.OperatorDeployment,
 		PluginDeployment:          m.PluginDeployment,
 		RunbookBase:               m.RunbookURL,
@@ -88,6 +95,18 @@ func (b builder) prometheusRule(suffix string, groups []any) manifest.Object {
 func (b builder) claimPresence(t alerts.Target) manifest.Object {
 	o := b.prometheusRule(claim.SuffixPresence, alerts.Presence(t))
 	delete(manifest.Map(o, "metadata", "labels"), LabelProtected)
+	return o
+}
+
+// dashboard is picked up by Grafana's sidecar, which writes every key of every ConfigMap into one directory: the key is
+// the claim's own.
+func (b builder) dashboard(t alerts.Target) manifest.Object {
+	o := b.object("v1", "ConfigMap", b.Claim.Name+claim.SuffixDashboard)
+	labels := manifest.Map(o, "metadata", "labels")
+	for name, value := range b.Policy.Monitoring.DashboardLabels {
+		labels[name] = value
+	}
+	o["data"] = map[string]any{b.Claim.Namespace + "." + b.Claim.Name + ".json": alerts.Dashboard(t)}
 	return o
 }
 

@@ -1,0 +1,219 @@
+package alerts
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// A dashboard is one claim's contract at a glance: what could be lost, how far
+// back one can go, and who guards it. It is made from a table like the rules,
+// with the same selectors, so that it cannot show a neighbour's numbers.
+
+// panel is one panel of the dashboard.
+type panel struct {
+	Title, Help string
+	Kind        string // "stat" or "timeseries"
+	Unit        string // Grafana's name for it
+	Width       int    // of 24
+	Queries     []query
+	// Steps colour the value from which they hold on: "green", "0.5:red".
+	Steps []string
+	// Zero, when not empty, is what a stat shows instead of 0.
+	Zero string
+}
+
+// query is one query and its legend.
+type query struct{ Expr, Legend string }
+
+const (
+	statWidth  = 4
+	graphWidth = 12
+	rowWidth   = 24
+
+	statHeight  = 4
+	graphHeight = 8
+)
+
+// panels are the dashboard, row by row.
+var panels = []panel{
+	{
+		Title: "Recovery window", Kind: "stat", Unit: "s", Width: statWidth,
+		Help:    "How far back a point-in-time recovery can go (CNPG-3.2). It grows to the retention and stays there.",
+		Queries: []query{{Expr: `cnpg_recovery_window_seconds{@recorded}`}},
+		Steps:   []string{"red", "1:blue", "@retention:green"},
+	},
+	{
+		Title: "Last base backup", Kind: "stat", Unit: "s", Width: statWidth,
+		Help:    "Age of the newest good base backup (CNPG-3.1). Red where PostgresBackupTooOld fires.",
+		Queries: []query{{Expr: `cnpg_backup_last_success_seconds{@recorded}`}},
+		Steps:   []string{"green", "@gap:orange", "@backupage:red"},
+	},
+	{
+		Title: "Archive lag", Kind: "stat", Unit: "s", Width: statWidth,
+		Help:    "How long WAL has been waiting for the object store (CNPG-2.1). 0 while nothing waits, also on an idle database.",
+		Queries: []query{{Expr: `cnpg_wal_archiving_last_success_seconds{@recorded}`}},
+		Steps:   []string{"green", "120:orange", "300:red"}, Zero: "none",
+	},
+	{
+		Title: "Standbys", Kind: "stat", Unit: "none", Width: statWidth,
+		Help:    "Standbys that stream from the primary (CNPG-1.2). With none, commits wait.",
+		Queries: []query{{Expr: `cnpg_streaming_standbys{@recorded}`}},
+		Steps:   []string{"red", "1:orange", "@peers:green"},
+	},
+	{
+		Title: "Backups locked until", Kind: "stat", Unit: "dateTimeAsLocal", Width: statWidth,
+		Help:    "When the Object Lock of the newest base backup ends (CNPG-4.3), by the lock that was asked for. The bucket is the proof.",
+		Queries: []query{{Expr: `cnpg_backup_lock_end_timestamp_seconds{@recorded} * 1000`}},
+		Steps:   []string{"blue"},
+	},
+	{
+		Title: "Firing alerts", Kind: "stat", Unit: "none", Width: statWidth,
+		Help:    "Alerts about this database.",
+		Queries: []query{{Expr: `sum(ALERTS{alertname=~"Postgres.+",alertstate="firing",@recorded}) or vector(0)`}},
+		Steps:   []string{"green", "1:red"}, Zero: "none",
+	},
+
+	{
+		Title: "Recovery window against the promise", Kind: "timeseries", Unit: "s", Width: graphWidth,
+		Help: "A window that falls before it has reached the promise has lost backups.",
+		Queries: []query{
+			{Expr: `cnpg_recovery_window_seconds{@recorded}`, Legend: "recoverable"},
+			{Expr: `cnpg_recovery_window_promised_seconds{@recorded}`, Legend: "promised"},
+		},
+	},
+	{
+		Title: "Archiving", Kind: "timeseries", Unit: "none", Width: graphWidth,
+		Help: "Segments that wait on the primary, and segments archived and failed each minute.",
+		Queries: []query{
+			{Expr: `max by (namespace, pod) (cnpg_collector_pg_wal_archive_status{@pods,value="ready"}) @onprimary`, Legend: "waiting on {{pod}}"},
+			{Expr: `sum(rate(cnpg_pg_stat_archiver_archived_count{@pods}[5m])) * 60`, Legend: "archived a minute"},
+			{Expr: `sum(rate(cnpg_pg_stat_archiver_failed_count{@pods}[5m])) * 60`, Legend: "failed a minute"},
+		},
+	},
+	{
+		Title: "Replication lag", Kind: "timeseries", Unit: "s", Width: graphWidth,
+		Help:    "Seconds of replay a promotion would have to catch up with (CNPG-1.4).",
+		Queries: []query{{Expr: `max by (namespace, pod) (cnpg_pg_replication_lag{@pods})`, Legend: "{{pod}}"}},
+	},
+	{
+		Title: "Primary", Kind: "timeseries", Unit: "none", Width: graphWidth,
+		Help:    "1 where an instance takes writes: a step is a failover.",
+		Queries: []query{{Expr: `1 - max by (namespace, pod) (cnpg_pg_replication_in_recovery{@pods})`, Legend: "{{pod}}"}},
+	},
+	{
+		Title: "Free space of volumes", Kind: "timeseries", Unit: "percentunit", Width: graphWidth,
+		Help: "PostgreSQL stops on a full volume.",
+		Queries: []query{
+			{Expr: freeSpace("@datavolumes"), Legend: "{{persistentvolumeclaim}}"},
+			{Expr: freeSpace("@walvolumes"), Legend: "{{persistentvolumeclaim}}"},
+		},
+	},
+	{
+		Title: "Inside the database", Kind: "timeseries", Unit: "none", Width: graphWidth,
+		Help: "What users of the database can do to the promise (ZDL-15). All of it should be 0.",
+		Queries: []query{
+			{Expr: `sum by (weakness) (max by (namespace, weakness, scope) (cnpg_hardened_overrides_count{@pods} @onprimary))`, Legend: "overrides: {{weakness}}"},
+			{Expr: `sum by (weakness) (max by (namespace, weakness, datname) (cnpg_hardened_functions_count{@pods} @onprimary))`, Legend: "functions: {{weakness}}"},
+			{Expr: `sum(max by (namespace, datname) (cnpg_hardened_unlogged_relations{@pods} @onprimary))`, Legend: "unlogged tables"},
+			{Expr: `max(cnpg_hardened_databases_hidden{@pods} @onprimary)`, Legend: "databases not inspected"},
+			{Expr: `max(cnpg_hardened_slots_count{@pods,state="lost"} @onprimary)`, Legend: "lost slots"},
+			{Expr: `sum(max by (namespace, pod) (cnpg_hardened_checksums_failures{@pods}))`, Legend: "damaged pages"},
+		},
+	},
+}
+
+func freeSpace(volumes string) string {
+	return `min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes{` + volumes + `} / kubelet_volume_stats_capacity_bytes{` + volumes + `})`
+}
+
+// Dashboard returns a Grafana dashboard about the target, as JSON.
+func Dashboard(t Target) string {
+	p := t.placeholders()
+	list := make([]any, 0, len(panels))
+	x, y, height := 0, 0, 0
+	for i, one := range panels {
+		if x+one.Width > rowWidth {
+			x, y = 0, y+height
+		}
+		height = graphHeight
+		if one.Kind == "stat" {
+			height = statHeight
+		}
+		list = append(list, one.json(p, i+1, map[string]any{"x": x, "y": y, "w": one.Width, "h": height}))
+		x += one.Width
+	}
+	board := map[string]any{
+		"uid":           t.boardID(),
+		"title":         "PostgreSQL " + t.ClaimNamespace + "/" + t.ClaimName,
+		"description":   "The zero-data-loss contract of one database at a glance.",
+		"tags":          []any{"postgresql", "hardened-postgres"},
+		"schemaVersion": 39, // Grafana 10.4; newer ones migrate it.
+		"editable":      false,
+		"refresh":       "1m",
+		"time":          map[string]any{"from": "now-24h", "to": "now"},
+		"timezone":      "browser",
+		"templating": map[string]any{"list": []any{map[string]any{
+			"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus",
+		}}},
+		"links": []any{map[string]any{
+			"title": "Runbooks", "type": "link", "url": strings.TrimSuffix(t.RunbookBase, "/") + "/README.md", "targetBlank": true,
+		}},
+		"panels": list,
+	}
+	raw, err := json.MarshalIndent(board, "", " ")
+	if err != nil {
+		panic(err) // Strings, numbers and maps of them: cannot happen.
+	}
+	return string(raw) + "\n"
+}
+
+// boardID is what Grafana knows the dashboard by: 40 characters at most, and
+// no other claim's.
+func (t Target) boardID() string { return "pg-" + digest(t.ClaimNamespace, t.ClaimName) }
+
+func (one panel) json(p placeholders, id int, place map[string]any) map[string]any {
+	source := map[string]any{"type": "prometheus", "uid": "${datasource}"}
+	targets := make([]any, 0, len(one.Queries))
+	for i, q := range one.Queries {
+		targets = append(targets, map[string]any{
+			"refId": string(rune('A' + i)), "datasource": source, "expr": p.expand(q.Expr), "legendFormat": q.Legend,
+			"instant": one.Kind == "stat", "range": one.Kind != "stat",
+		})
+	}
+	defaults := map[string]any{"unit": one.Unit}
+	options := map[string]any{"legend": map[string]any{"displayMode": "list", "placement": "bottom"}}
+	if one.Kind == "stat" {
+		defaults["color"] = map[string]any{"mode": "thresholds"}
+		defaults["thresholds"] = map[string]any{"mode": "absolute", "steps": one.steps(p)}
+		defaults["noValue"] = "no data"
+		if one.Zero != "" {
+			defaults["mappings"] = []any{map[string]any{"type": "value", "options": map[string]any{"0": map[string]any{"text": one.Zero}}}}
+		}
+		options = map[string]any{
+			"colorMode": "background", "graphMode": "none", "textMode": "value",
+			"reduceOptions": map[string]any{"calcs": []any{"lastNotNull"}},
+		}
+	}
+	return map[string]any{
+		"id": id, "type": one.Kind, "title": one.Title, "description": one.Help, "gridPos": place, "datasource": source,
+		"targets": targets, "fieldConfig": map[string]any{"defaults": defaults, "overrides": []any{}}, "options": options,
+	}
+}
+
+func (one panel) steps(p placeholders) []any {
+	out := make([]any, 0, len(one.Steps))
+	for _, step := range one.Steps {
+		from, colour, found := strings.Cut(p.expand(step), ":")
+		if !found {
+			out = append(out, map[string]any{"color": from, "value": nil})
+			continue
+		}
+		value, err := strconv.ParseFloat(from, 64)
+		if err != nil {
+			panic(err) // A misspelt row of the table; every test of the dashboard meets it.
+		}
+		out = append(out, map[string]any{"color": colour, "value": value})
+	}
+	return out
+}

@@ -1,0 +1,69 @@
+package alerts
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// TestDashboard holds the dashboard to what Grafana needs and to its own grid.
+func TestDashboard(t *testing.T) {
+	var board struct {
+		UID, Title    string
+		SchemaVersion int
+		Panels        []struct {
+			ID      int
+			Type    string
+			Title   string
+			GridPos struct{ X, Y, W, H int }
+			Targets []struct{ RefID, Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(Dashboard(target())), &board); err != nil {
+		t.Fatal(err)
+	}
+	if len(board.UID) > 40 || board.UID == "" {
+		t.Errorf("uid %q: Grafana takes 1 to 40 characters", board.UID)
+	}
+	taken := map[[2]int]string{}
+	ids := map[int]bool{}
+	for _, p := range board.Panels {
+		if ids[p.ID] || p.ID == 0 {
+			t.Errorf("%s: id %d is taken or 0", p.Title, p.ID)
+		}
+		ids[p.ID] = true
+		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+				if other := taken[[2]int{x, y}]; other != "" || x >= rowWidth {
+					t.Fatalf("%s covers %q or leaves the grid at %d,%d", p.Title, other, x, y)
+				}
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+		refs := map[string]bool{}
+		for _, q := range p.Targets {
+			if refs[q.RefID] || q.Expr == "" {
+				t.Errorf("%s: query %q is there twice or empty", p.Title, q.RefID)
+			}
+			refs[q.RefID] = true
+		}
+	}
+	// What the contract asks a dashboard to show.
+	for _, title := range []string{"Recovery window", "Last base backup", "Archive lag", "Standbys", "Backups locked until"} {
+		found := false
+		for _, p := range board.Panels {
+			found = found || p.Title == title
+		}
+		if !found {
+			t.Errorf("no panel %q", title)
+		}
+	}
+
+	other := target()
+	other.ClaimNamespace, other.ClaimName = "shop-eu", "orders-db"
+	if Target.boardID(other) == Target.boardID(target()) {
+		t.Error("two claims share one dashboard")
+	}
+	if Dashboard(target()) != Dashboard(target()) {
+		t.Error("two calls differ")
+	}
+}
