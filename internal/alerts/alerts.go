@@ -240,9 +240,9 @@ func (t Target) placeholders() placeholders {
 	if t.Method == MethodInTree {
 		lastFailed = `__name__="cnpg_collector_last_failed_backup_timestamp"`
 	}
-	weak := "commit_not_on_standby|commit_not_flushed|damaged_pages"
+	weak := ""
 	if t.AllowRemoteWrite {
-		weak = "commit_not_on_standby|damaged_pages"
+		weak = `,weakness!="commit_not_flushed"`
 	}
 
 	pluginRedundant := `or label_replace(sum(kube_deployment_spec_replicas{@plugin}) < 2, "controller", "backup plugin", "", "")`
@@ -250,10 +250,13 @@ func (t Target) placeholders() placeholders {
 		pluginRedundant = ""
 	}
 
-	// WAL that has no volume of its own fills the data volume.
-	dataWarning, dataCritical := "0.20", "0.10"
+	// WAL that has no volume of its own fills the data volume. One that it has
+	// is small, and a stalled archive fills it within hours: it speaks up
+	// earlier.
+	dataWarning, dataCritical, walWarning, walCritical := "0.20", "0.10", "", ""
 	if t.HasWALVolume {
 		dataWarning, dataCritical = "0.15", "0.07"
+		walWarning, walCritical = "or"+free("@walvolumes")+" < 0.30", "or"+free("@walvolumes")+" < 0.15"
 	}
 
 	ns := "namespace=" + strconv.Quote(t.Namespace)
@@ -276,6 +279,7 @@ func (t Target) placeholders() placeholders {
 		// families would hide that the right one has vanished.
 		"@lastgood", family + "last_available_backup_timestamp",
 		"@firstpoint", family + "first_recoverability_point",
+		"@ownfailed", family + "last_failed_backup_timestamp",
 		"@lastfailed", lastFailed,
 
 		// Joins.
@@ -291,6 +295,8 @@ func (t Target) placeholders() placeholders {
 		"@lock", seconds(time.Duration(t.LockDays) * 24 * time.Hour),
 		"@datawarning", dataWarning,
 		"@datacritical", dataCritical,
+		"@walwarning", walWarning,
+		"@walcritical", walCritical,
 		"@weak", weak,
 
 		// Texts.

@@ -105,26 +105,22 @@ var panels = []panel{
 		Title: "Free space of volumes", Kind: "timeseries", Unit: "percentunit", Width: graphWidth,
 		Help: "PostgreSQL stops on a full volume.",
 		Queries: []query{
-			{Expr: freeSpace("@datavolumes"), Legend: "{{persistentvolumeclaim}}"},
-			{Expr: freeSpace("@walvolumes"), Legend: "{{persistentvolumeclaim}}"},
+			{Expr: free("@datavolumes"), Legend: "{{persistentvolumeclaim}}"},
+			{Expr: free("@walvolumes"), Legend: "{{persistentvolumeclaim}}"},
 		},
 	},
 	{
 		Title: "Inside the database", Kind: "timeseries", Unit: "none", Width: graphWidth,
 		Help: "What users of the database can do to the promise (ZDL-15). All of it should be 0.",
 		Queries: []query{
-			{Expr: `sum by (weakness) (max by (namespace, weakness, scope) (cnpg_hardened_overrides_count{@pods} @onprimary))`, Legend: "overrides: {{weakness}}"},
-			{Expr: `sum by (weakness) (max by (namespace, weakness, datname) (cnpg_hardened_functions_count{@pods} @onprimary))`, Legend: "functions: {{weakness}}"},
-			{Expr: `sum(max by (namespace, datname) (cnpg_hardened_unlogged_relations{@pods} @onprimary))`, Legend: "unlogged tables"},
-			{Expr: `max(cnpg_hardened_databases_hidden{@pods} @onprimary)`, Legend: "databases not inspected"},
-			{Expr: `max(cnpg_hardened_slots_count{@pods,state="lost"} @onprimary)`, Legend: "lost slots"},
+			{Expr: `sum by (weakness) (max by (namespace, weakness, scope) (cnpg_hardened_overrides_count{@pods} ))`, Legend: "overrides: {{weakness}}"},
+			{Expr: `sum by (weakness) (max by (namespace, weakness, datname) (cnpg_hardened_functions_count{@pods}))`, Legend: "functions: {{weakness}}"},
+			{Expr: `sum(max by (namespace, datname) (cnpg_hardened_unlogged_relations{@pods}))`, Legend: "unlogged tables"},
+			{Expr: `max(cnpg_hardened_databases_hidden{@pods})`, Legend: "databases not inspected"},
+			{Expr: `max(cnpg_hardened_slots_count{@pods,state="lost"})`, Legend: "lost slots"},
 			{Expr: `sum(max by (namespace, pod) (cnpg_hardened_checksums_failures{@pods}))`, Legend: "damaged pages"},
 		},
 	},
-}
-
-func freeSpace(volumes string) string {
-	return `min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes{` + volumes + `} / kubelet_volume_stats_capacity_bytes{` + volumes + `})`
 }
 
 // Dashboard returns a Grafana dashboard about the target, as JSON.

@@ -185,50 +185,51 @@ max by (namespace, pod) (cnpg_collector_sync_replicas{@pods,value="observed"}) <
 	},
 	{
 		Name: "PostgresVolumeFilling", Group: "availability", Rule: "CNPG-2.1", Severity: "warning", For: "15m",
-		Expr:        volumes("@datawarning", "0.30"),
+		Expr:        free("@datavolumes") + " < @datawarning\n@walwarning",
 		Summary:     "{cluster}: volume {{ $labels.persistentvolumeclaim }} is filling up",
 		Description: `{{ $value | humanizePercentage }} of {{ $labels.persistentvolumeclaim }} (claim {claim}) is free.`,
 	},
 	{
 		Name: "PostgresVolumeFull", Group: "availability", Rule: "CNPG-2.1", Severity: "critical", For: "5m",
-		Expr:        volumes("@datacritical", "0.15"),
+		Expr:        free("@datavolumes") + " < @datacritical\n@walcritical",
 		Summary:     "{cluster}: volume {{ $labels.persistentvolumeclaim }} is nearly full",
 		Description: `{{ $value | humanizePercentage }} of {{ $labels.persistentvolumeclaim }} (claim {claim}) is free. PostgreSQL stops when it is full.`,
 	},
 
 	// ---- inside: what users of the database can do to the promise ----
+	// Only the primary answers these queries, but for the one on checksums.
 	{
 		Name: "PostgresDurabilityOverride", Group: "inside", Rule: "ZDL-15", Severity: "critical", For: "5m",
 		Expr: `
 sum by (namespace, weakness) (
-  max by (namespace, weakness, scope) (cnpg_hardened_overrides_count{@pods,weakness=~"@weak"} @onprimary)
-  or max by (namespace, weakness, datname) (cnpg_hardened_functions_count{@pods,weakness=~"@weak"} @onprimary)
+  max by (namespace, weakness, scope) (cnpg_hardened_overrides_count{@pods@weak})
+  or max by (namespace, weakness, datname) (cnpg_hardened_functions_count{@pods@weak})
 ) > 0`,
 		Summary:     "{cluster}: {{ $value }} roles, databases or functions weaken durability",
 		Description: `Settings attached to roles, databases or functions of {cluster} (claim {claim}) void the contract for their sessions: {{ $labels.weakness }}.`,
 	},
 	{
 		Name: "PostgresUnloggedRelations", Group: "inside", Rule: "ZDL-15", Severity: "warning", For: "15m",
-		Expr:        `max by (namespace, datname) (cnpg_hardened_unlogged_relations{@pods} @onprimary) > 0`,
+		Expr:        `max by (namespace, datname) (cnpg_hardened_unlogged_relations{@pods}) > 0`,
 		Summary:     "{cluster}: unlogged tables in {{ $labels.datname }}",
 		Description: `{{ $value }} unlogged tables or sequences in database {{ $labels.datname }} of {cluster} (claim {claim}) are not in WAL: a failover or a restore empties them.`,
 	},
 	{
 		Name: "PostgresDatabaseNotInspected", Group: "inside", Rule: "ZDL-15", Severity: "warning", For: "15m",
-		Expr:        `max by (namespace) (cnpg_hardened_databases_hidden{@pods} @onprimary) > 0`,
+		Expr:        `max by (namespace) (cnpg_hardened_databases_hidden{@pods}) > 0`,
 		Summary:     "{cluster}: databases are hidden from the checks",
 		Description: `{{ $value }} databases of {cluster} (claim {claim}) cannot be entered by the metrics exporter: unlogged tables and weakened functions in them go unseen.`,
 	},
 	{
 		Name: "PostgresSlotHoldsWAL", Group: "inside", Rule: "CNPG-2.1", Severity: "warning", For: "30m",
 		// 64 segments: more than a restarting consumer leaves behind.
-		Expr:        `max by (namespace, pod) (cnpg_hardened_slots_retained_bytes{@pods,state="inactive"} @onprimary) > 1073741824`,
+		Expr:        `max by (namespace, pod) (cnpg_hardened_slots_retained_bytes{@pods,state="inactive"}) > 1073741824`,
 		Summary:     "{cluster}: an unused replication slot holds WAL",
 		Description: `A replication slot nobody reads keeps {{ $value | humanize1024 }}B of WAL on {{ $labels.pod }} (claim {claim}); the volume fills until writes stop.`,
 	},
 	{
 		Name: "PostgresSlotLost", Group: "inside", Rule: "CNPG-2.1", Severity: "warning", For: "5m",
-		Expr:        `max by (namespace, pod) (cnpg_hardened_slots_count{@pods,state="lost"} @onprimary) > 0`,
+		Expr:        `max by (namespace, pod) (cnpg_hardened_slots_count{@pods,state="lost"}) > 0`,
 		Summary:     "{cluster}: a replication slot is lost",
 		Description: `{{ $value }} replication slots on {{ $labels.pod }} (claim {claim}) were invalidated: their consumers have missed changes and must be rebuilt.`,
 	},
@@ -274,16 +275,10 @@ and on () count(cnpg_collector_up{@pods})`,
 	},
 }
 
-// volumes compares the free share of data volumes and of WAL volumes with a
-// limit each: a WAL volume is small, and a stalled archive fills it within
-// hours, so it has to speak up earlier.
-func volumes(data, wal string) string {
+// free is the share of free space of each volume.
+func free(volumes string) string {
 	return `
 min by (namespace, persistentvolumeclaim) (
-  kubelet_volume_stats_available_bytes{@datavolumes} / kubelet_volume_stats_capacity_bytes{@datavolumes}
-) < ` + data + `
-or
-min by (namespace, persistentvolumeclaim) (
-  kubelet_volume_stats_available_bytes{@walvolumes} / kubelet_volume_stats_capacity_bytes{@walvolumes}
-) < ` + wal
+  kubelet_volume_stats_available_bytes{` + volumes + `} / kubelet_volume_stats_capacity_bytes{` + volumes + `}
+)`
 }

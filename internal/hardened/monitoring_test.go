@@ -148,7 +148,7 @@ func TestMonitoringFollowsThePolicy(t *testing.T) {
 			},
 			names: []string{"claim-presence", "custom-queries", "pod-monitor", "prometheus-rule"},
 			contains: map[string][]string{"prometheus-rule": {
-				`\u003c 5`, `\u003c 4`, `\u003e 14400`, "vector(5184000)", `weakness=~\"commit_not_on_standby|damaged_pages\"`, `\u003c 0.15`,
+				`\u003c 5`, `\u003c 4`, `\u003e 14400`, "vector(5184000)", `weakness!=\"commit_not_flushed\"`, `\u003c 0.15`,
 			}},
 		},
 	}

@@ -204,6 +204,9 @@ var scenarios = map[string]scenario{
 		length:  13 * hour,
 		happens: func(_ cluster, w world) { w.set(is(0), "available", `deployment="barman-cloud"`) },
 		reads: []read{
+			{5 * time.Minute, `cnpg_backup_last_status{status="completed"}`, "0"},
+			{5 * time.Minute, `cnpg_backup_last_status{status="failed"}`, "0"},
+			{5 * time.Minute, `cnpg_backup_last_status{status="none"}`, "1"},
 			{7 * hour, `cnpg_backup_last_status{status="completed"}`, "1"},
 			{7 * hour, `cnpg_backup_last_status{status="failed"}`, "0"},
 			{7 * hour, `cnpg_backup_last_status{status="none"}`, "0"},
@@ -651,8 +654,11 @@ var scenarios = map[string]scenario{
 		},
 	},
 	"SyncNotEnforced": {
-		reason:  "synchronous_standby_names is empty.",
-		happens: func(_ cluster, w world) { w.after(hour, is(0), `value="observed"`) },
+		reason: "synchronous_standby_names is empty. A former primary repeats what it last saw, which counts for nothing.",
+		happens: func(c cluster, w world) {
+			w.after(hour, is(0), `value="observed"`)
+			w[c.pod(2, "cnpg_collector_sync_replicas", `value="observed"`)] = is(0)
+		},
 		want: []string{
 			"PostgresSyncNotEnforced{pod=orders-1} 1h2m-end",
 		},
@@ -679,15 +685,15 @@ var scenarios = map[string]scenario{
 		},
 	},
 	"SharedNode": {
-		reason:  "Two nodes for three instances.",
-		happens: func(_ cluster, w world) { w.after(hour, is(2), "nodes_used") },
+		reason:  "Two nodes for three instances, or one.",
+		happens: func(_ cluster, w world) { w.after(hour, is(2).then(2*hour, is(1)), "nodes_used") },
 		want: []string{
 			"PostgresInstancesShareNode 1h10m-end",
 		},
 	},
 	"NodesUnknown": {
-		reason:  "-1 means that the operator may not look.",
-		happens: func(_ cluster, w world) { w.after(hour, is(-1), "nodes_used") },
+		reason:  "-1 means that the operator may not look, 0 that it has not looked yet.",
+		happens: func(_ cluster, w world) { w.after(hour, is(-1).then(2*hour, is(0)), "nodes_used") },
 	},
 	"Fenced": {
 		reason:  "Fencing freezes the other metrics of the instance.",
@@ -754,16 +760,30 @@ var scenarios = map[string]scenario{
 			"PostgresDurabilityOverride{weakness=commit_not_on_standby} 1h5m-end",
 		},
 	},
-	"DatabaseAndFunctionWithoutSync": {
-		reason: "They add up.",
+	"SettingsOfEveryKind": {
+		reason: "Of roles and databases, one after the other.",
 		happens: func(_ cluster, w world) {
-			w.after(hour, is(1), "overrides", `scope="database",weakness="commit_not_flushed"`)
-			w.after(hour, is(2), "functions", `weakness="commit_not_flushed"`)
-			w.after(2*hour, is(1), "functions", `weakness="damaged_pages"`)
+			w.after(hour, is(1).then(hour+10*time.Minute, is(0)), "overrides", `scope="database",weakness="commit_not_flushed"`)
+			w.after(hour+30*time.Minute, is(2).then(hour+40*time.Minute, is(0)), "overrides", `scope="role",weakness="damaged_pages"`)
+			w.after(2*hour, is(1), "overrides", `scope="database",weakness="commit_not_on_standby"`)
 		},
 		want: []string{
-			"PostgresDurabilityOverride{weakness=commit_not_flushed} 1h5m-end",
-			"PostgresDurabilityOverride{weakness=damaged_pages} 2h5m-end",
+			"PostgresDurabilityOverride{weakness=commit_not_flushed} 1h5m-1h9m30s",
+			"PostgresDurabilityOverride{weakness=damaged_pages} 1h35m-1h39m30s",
+			"PostgresDurabilityOverride{weakness=commit_not_on_standby} 2h5m-end",
+		},
+	},
+	"FunctionsOfEveryKind": {
+		reason: "The same on functions.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, is(1).then(hour+10*time.Minute, is(0)), "functions", `weakness="commit_not_flushed"`)
+			w.after(hour+30*time.Minute, is(2).then(hour+40*time.Minute, is(0)), "functions", `weakness="damaged_pages"`)
+			w.after(2*hour, is(1), "functions", `weakness="commit_not_on_standby"`)
+		},
+		want: []string{
+			"PostgresDurabilityOverride{weakness=commit_not_flushed} 1h5m-1h9m30s",
+			"PostgresDurabilityOverride{weakness=damaged_pages} 1h35m-1h39m30s",
+			"PostgresDurabilityOverride{weakness=commit_not_on_standby} 2h5m-end",
 		},
 	},
 	"RemoteWriteAllowed": {
@@ -940,7 +960,7 @@ func (c cluster) failover(w world, lost, promoted, back time.Duration) {
 }
 
 func TestScenarios(t *testing.T) {
-	for name, s := range scenarios {
+	for name, s := range allScenarios {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := s.defaults()

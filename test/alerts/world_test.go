@@ -50,7 +50,7 @@ func (w world) names() []string {
 	return names
 }
 
-// set replaces the series that contain every part; it panics when there is
+// set replaces the series that contain every part ("^part": begin with it); it panics when there is
 // none, so that a scenario cannot be about nothing.
 func (w world) set(v value, parts ...string) world {
 	return w.edit(func(value) value { return v }, parts...)
@@ -76,7 +76,7 @@ func (w world) edit(change func(value) value, parts ...string) world {
 series:
 	for s := range w {
 		for _, p := range parts {
-			if !strings.Contains(s, p) {
+			if prefix, ok := strings.CutPrefix(p, "^"); ok && !strings.HasPrefix(s, prefix) || !ok && !strings.Contains(s, p) {
 				continue series
 			}
 		}
