@@ -20,7 +20,7 @@ const illustration = "../../docs/dashboard.svg"
 // aDay is what the illustration shows: a failover in the morning, an archive that stalls in the afternoon.
 func aDay() scenario {
 	return scenario{
-		length: 24 * hour, step: 5 * time.Minute,
+		length: 24 * hour, step: 2 * time.Minute,
 		happens: func(c cluster, w world) {
 			c.failover(w, 8*hour, 8*hour+5*time.Minute, 9*hour)
 			w.after(14*hour, at(14*hour).then(16*hour, every(5*time.Minute)), "last_archived_time", `pod="orders-2"`)
@@ -165,8 +165,8 @@ func draw(svg *strings.Builder, lines []line, unit string, left, top, width, hei
 			}
 		}
 		flush()
-		x, y := legendX+float64(i%3)*170, legendY+float64(i/3)*11
-		fmt.Fprintf(svg, `<text x="%.0f" y="%.0f" fill="%s" font-size="9.5">%s</text>`+"\n", x, y-8, colour, html.EscapeString(l.legend))
+		x, y := legendX+float64(i%3)*176, legendY+float64(i/3)*11
+		fmt.Fprintf(svg, `<text x="%.0f" y="%.0f" fill="%s" font-size="9">%s</text>`+"\n", x, y-8, colour, html.EscapeString(l.legend))
 	}
 }
 

@@ -207,6 +207,7 @@ var scenarios = map[string]scenario{
 			{5 * time.Minute, `cnpg_backup_last_status{status="completed"}`, "0"},
 			{5 * time.Minute, `cnpg_backup_last_status{status="failed"}`, "0"},
 			{5 * time.Minute, `cnpg_backup_last_status{status="none"}`, "1"},
+			{hour, `cnpg_backup_last_status{status="completed"}`, "1"},
 			{7 * hour, `cnpg_backup_last_status{status="completed"}`, "1"},
 			{7 * hour, `cnpg_backup_last_status{status="failed"}`, "0"},
 			{7 * hour, `cnpg_backup_last_status{status="none"}`, "0"},
@@ -412,6 +413,18 @@ var scenarios = map[string]scenario{
 			{390 * time.Minute, `cnpg_backup_last_status{status="completed"}`, "0"},
 			{390 * time.Minute, `cnpg_backup_last_status{status="failed"}`, "1"},
 			{390 * time.Minute, `cnpg_backup_last_status{status="none"}`, "0"},
+		},
+	},
+	"FailedAndGoodAtOnceInTree": {
+		reason:  "Of a failed and a good backup in the same second the good one counts.",
+		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true, busy: true, method: alerts.MethodInTree},
+		happens: func(_ cluster, w world) {
+			w.set(at(10*time.Minute), "last_failed_backup", `pod="orders-1"`)
+		},
+		reads:  []read{{hour, `cnpg_backup_last_status{status="completed"}`, "1"}, {hour, `cnpg_backup_last_status{status="failed"}`, "0"}},
+		length: 90 * time.Minute,
+		want: []string{
+			"PostgresBackupFailed{status=failed} 1m-9m30s",
 		},
 	},
 	"NoBackupEver": {
@@ -802,7 +815,7 @@ var scenarios = map[string]scenario{
 	},
 	"UnloggedTables": {
 		reason:  "A failover would empty them.",
-		happens: func(_ cluster, w world) { w.after(hour, is(2), "unlogged") },
+		happens: func(_ cluster, w world) { w.after(hour, is(1), "unlogged") },
 		want: []string{
 			"PostgresUnloggedRelations{datname=app} 1h15m-end",
 		},
@@ -850,15 +863,20 @@ var scenarios = map[string]scenario{
 			"PostgresOperatorDown 1h5m-end",
 		},
 	},
-	"OperatorByHelm": {
-		reason: "The chart names the Deployment after its release; another operator is not it.",
+	"ControllersByHelm": {
+		reason: "The charts name Deployments after their release; another one of a similar name is not it.",
 		happens: func(_ cluster, w world) {
-			w.set(nothing, "cnpg-controller-manager")
-			w[`kube_deployment_status_replicas_available{deployment="prod-cloudnative-pg",namespace="db"}`] = is(2).then(hour, is(0))
-			w[`kube_deployment_status_replicas_available{deployment="cloudnative-pg-dashboard",namespace="db"}`] = is(1)
+			w.set(nothing, `namespace="cnpg-system"`)
+			for deployment, down := range map[string]time.Duration{"prod-cloudnative-pg": hour, "prod-plugin-barman-cloud": 2 * hour, "cloudnative-pg-dashboard": 99 * hour} {
+				w[`kube_deployment_status_replicas_available{deployment="`+deployment+`",namespace="db"}`] = is(2).then(down, is(0))
+				w[`kube_deployment_spec_replicas{deployment="`+deployment+`",namespace="db"}`] = is(2).then(down-hour, is(1))
+			}
 		},
 		want: []string{
+			"PostgresControllersNotRedundant{controller=operator} 1h-end",
 			"PostgresOperatorDown 1h5m-end",
+			"PostgresControllersNotRedundant{controller=backup plugin} 2h-end",
+			"PostgresBackupPluginDown 2h5m-end",
 		},
 	},
 	"PluginDeleted": {
