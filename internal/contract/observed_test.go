@@ -1,0 +1,168 @@
+package contract_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/policy"
+	"github.com/bizmatters/function-hardened-postgres/internal/schedule"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
+// inForce is a database whose every promise is observed.
+func inForce(t *testing.T) contract.Observed {
+	t.Helper()
+	p, found := policy.Decode(read(t, "policy.yaml", strings.Replace(minimalPolicy, "region: eu-central-1", `region: eu-central-1, administrators: ["arn:aws:iam::111122223333:role/crossplane-provider-aws"]`, 1))[0])
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	s, err := schedule.Parse(p.Backup.Schedule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contract.Observed{
+		Asked: contract.Asked{
+			Namespace: "shop", Name: "orders", Schedule: s, RetentionDays: 30, LockDays: 37,
+			Spec: v1alpha1.Spec{Version: "16", StorageGB: 20, WALStorageGB: 5, Instances: 3, Database: "orders", Owner: "orders"},
+		},
+		Policy: p, ClusterKnown: true, StorageClassKnown: true, BucketName: "acme-orders",
+		Cluster: &world.Cluster{
+			Exists: true, Major: 16, Instances: 3, Ready: 3, StorageClass: "postgres-retain", StorageGB: 20, WALStorageGB: 5, Database: "orders", Owner: "orders",
+			DataDurability: "required", SyncNumber: 1, FailoverQuorum: true, AntiAffinity: "required", Method: "plugin", ServerName: "orders-pg16",
+			ReadyCondition: "True", Archiving: "True", LastBackup: "True",
+		},
+		StorageClass: &world.StorageClass{Provisioner: "pd.csi.storage.gke.io", ReclaimPolicy: "Retain", BindingMode: "WaitForFirstConsumer", Expandable: true},
+		Bucket: world.Bucket{
+			Observed: true, LockObserved: true, Mode: "COMPLIANCE", LockDays: 37, Versioning: "Enabled", Encryption: "AES256",
+			PublicAccessBlocked: true, Policy: true, LifecycleObserved: true,
+		},
+		Keys:    world.Secret{Synced: true},
+		Window:  world.Window{RecoverableSince: "2026-10-25T00:00:00Z", LastBackup: "2026-11-24T18:00:00Z"},
+		Settled: map[string]bool{"credentials": true, "scheduled-backup": true, "pod-monitor": true, "prometheus-rule": true},
+	}
+}
+
+// TestJudgeObserved changes one fact of a world in which everything holds.
+func TestJudgeObserved(t *testing.T) {
+	cases := map[string]struct {
+		reason  string
+		change  func(*contract.Observed)
+		rule    string // the only one that is not satisfied; "" where all are
+		verdict contract.Verdict
+	}{
+		"InForce":           {"observed, not merely asked for", func(*contract.Observed) {}, "", contract.Satisfied},
+		"ScaledDown":        {"an autoscaler got at it", func(o *contract.Observed) { o.Cluster.Instances, o.Cluster.Ready = 2, 2 }, "CNPG-1.1", contract.Violated},
+		"InstanceMissing":   {"one is being replaced", func(o *contract.Observed) { o.Cluster.Ready = 2 }, "CNPG-1.1", contract.Pending},
+		"Preferred":         {"kubectl edit", func(o *contract.Observed) { o.Cluster.DataDurability = "preferred" }, "CNPG-1.2", contract.Violated},
+		"NoQuorum":          {"kubectl edit", func(o *contract.Observed) { o.Cluster.FailoverQuorum = false }, "CNPG-1.2", contract.Violated},
+		"MayShareNodes":     {"kubectl edit", func(o *contract.Observed) { o.Cluster.AntiAffinity = "preferred" }, "CNPG-1.3", contract.Violated},
+		"NoArchiver":        {"looks perfectly healthy", func(o *contract.Observed) { o.Cluster.Method = "" }, "CNPG-2.1", contract.Violated},
+		"NotArchiving":      {"the operator says so", func(o *contract.Observed) { o.Cluster.Archiving = "False" }, "CNPG-2.1", contract.Violated},
+		"NothingArchived":   {"nobody can tell yet", func(o *contract.Observed) { o.Cluster.Archiving = "" }, "CNPG-2.1", contract.Pending},
+		"BackupsFail":       {"none has ever succeeded", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "False", world.Window{} }, "CNPG-3.1", contract.Violated},
+		"NoBackupYet":       {"the first one is running", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "", world.Window{} }, "CNPG-3.1", contract.Pending},
+		"BackupsHidden":     {"a backup succeeded and the archive shows none", func(o *contract.Observed) { o.Window.RecoverableSince = "" }, "CNPG-3.2", contract.Violated},
+		"KeysLost":          {"the store no longer has them", func(o *contract.Observed) { o.Keys = world.Secret{Reason: "secret retained"} }, "CNPG-3.3", contract.Violated},
+		"Deletable":         {"something overwrites managementPolicies", func(o *contract.Observed) { o.Deletable = []string{"cluster"} }, "CNPG-4.1", contract.Violated},
+		"ClassDeletes":      {"somebody made the class anew", func(o *contract.Observed) { o.StorageClass.ReclaimPolicy = "Delete" }, "CNPG-4.2", contract.Violated},
+		"ClassGone":         {"somebody deleted it", func(o *contract.Observed) { o.StorageClass = nil }, "CNPG-4.2", contract.Violated},
+		"ClassUnknown":      {"nobody has looked", func(o *contract.Observed) { o.StorageClassKnown = false }, "CNPG-4.2", contract.Pending},
+		"Governance":        {"somebody lowered the lock", func(o *contract.Observed) { o.Bucket.Mode = "GOVERNANCE" }, "CNPG-4.3", contract.Violated},
+		"DefaultRemoved":    {"somebody removed it", func(o *contract.Observed) { o.Bucket.Mode = "" }, "CNPG-4.3", contract.Violated},
+		"Suspended":         {"versioning off", func(o *contract.Observed) { o.Bucket.Versioning = "Suspended" }, "CNPG-4.3", contract.Violated},
+		"PolicyMissing":     {"not there yet", func(o *contract.Observed) { o.Bucket.Policy = false }, "CNPG-4.3", contract.Pending},
+		"NoAdministrators":  {"the platform names nobody, and the claim says so", func(o *contract.Observed) { o.Policy.Bucket.Administrators = nil }, "CNPG-4.3", contract.Waived},
+		"NotScraped":        {"no PodMonitor", func(o *contract.Observed) { delete(o.Settled, "pod-monitor") }, "CNPG-5.1", contract.Pending},
+		"NoAlerts":          {"no PrometheusRule", func(o *contract.Observed) { delete(o.Settled, "prometheus-rule") }, "CNPG-5.2", contract.Pending},
+		"LockTooShort":      {"an adopted bucket's lock", func(o *contract.Observed) { o.Bucket.LockDays = 31 }, "ZDL-01", contract.Violated},
+		"ExpiresCurrent":    {"somebody's lifecycle", func(o *contract.Observed) { o.Bucket.ExpiresCurrent = true }, "ZDL-02", contract.Violated},
+		"LifecycleUnknown":  {"not reported", func(o *contract.Observed) { o.Bucket.LifecycleObserved = false }, "ZDL-02", contract.Pending},
+		"GateClosed":        {"it still waits", func(o *contract.Observed) { o.Gate = []string{"the keys"} }, "ZDL-03", contract.Pending},
+		"NobodyLooked":      {"whose Cluster is it", func(o *contract.Observed) { o.ClusterKnown = false }, "ZDL-07", contract.Pending},
+		"Hibernated":        {"by hand", func(o *contract.Observed) { o.Cluster.Hibernated = true }, "ZDL-10", contract.Violated},
+		"Fenced":            {"by hand", func(o *contract.Observed) { o.Cluster.Fenced = true }, "ZDL-10", contract.Violated},
+		"ArchivingBypassed": {"by an annotation", func(o *contract.Observed) { o.Cluster.Bypasses = []string{"cnpg.io/skipWalArchiving"} }, "ZDL-10", contract.Violated},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := inForce(t)
+			tc.change(&o)
+			found, pending := contract.JudgeObserved(o)
+			verdicts := contract.Verdicts(found, pending, nil)
+			if got := contract.Overall(verdicts); got != tc.verdict {
+				t.Errorf("%s: overall %s, want %s", tc.reason, got, tc.verdict)
+			}
+			for _, v := range verdicts {
+				want := contract.Satisfied
+				if v.ID == tc.rule {
+					want = tc.verdict
+				}
+				if v.Verdict != want || (v.Message == "") != (want == contract.Satisfied) {
+					t.Errorf("%s: %s is %s (%s), want %s", tc.reason, v.ID, v.Verdict, v.Message, want)
+				}
+			}
+		})
+	}
+}
+
+// TestNoVerdictIsBetterThanTheWorld: before anything exists, no rule about the world is called satisfied.
+func TestNoVerdictIsBetterThanTheWorld(t *testing.T) {
+	o := inForce(t)
+	found, pending := contract.JudgeObserved(contract.Observed{Asked: o.Asked, Policy: o.Policy, Gate: []string{"everything"}})
+	verdicts := contract.Verdicts(found, pending, nil)
+	if got := contract.Overall(verdicts); got != contract.Pending {
+		t.Errorf("overall %s, want Pending: %v", got, verdicts)
+	}
+	for _, id := range []string{"CNPG-1.1", "CNPG-1.2", "CNPG-1.3", "CNPG-2.1", "CNPG-3.1", "CNPG-3.3", "CNPG-4.1", "CNPG-4.2", "CNPG-4.3", "CNPG-5.1", "CNPG-5.2", "ZDL-01", "ZDL-02", "ZDL-03", "ZDL-07"} {
+		for _, v := range verdicts {
+			if v.ID == id && v.Verdict != contract.Pending {
+				t.Errorf("%s is %s before anything was observed", id, v.Verdict)
+			}
+		}
+	}
+}
+
+func TestJudgeFrozen(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		change func(*contract.Observed)
+		path   string // of the refusal; "" where nothing is refused
+	}{
+		"Unchanged":      {"nothing to say", func(*contract.Observed) {}, ""},
+		"Grown":          {"volumes grow", func(o *contract.Observed) { o.Spec.StorageGB, o.Spec.WALStorageGB, o.Spec.Instances = 40, 10, 5 }, ""},
+		"MajorUp":        {"an upgrade in place cannot be undone", func(o *contract.Observed) { o.Spec.Version = "17" }, "spec.version"},
+		"MajorDown":      {"an older server cannot read the files", func(o *contract.Observed) { o.Spec.Version = "15" }, "spec.version"},
+		"MajorUnknown":   {"a Cluster that does not tell its major is not contradicted", func(o *contract.Observed) { o.Spec.Version, o.Cluster.Major = "15", 0 }, ""},
+		"Shrunk":         {"volumes do not shrink", func(o *contract.Observed) { o.Spec.StorageGB = 10 }, "spec.storageGB"},
+		"WALVolumeGone":  {"nor go", func(o *contract.Observed) { o.Spec.WALStorageGB = 0 }, "spec.walStorageGB"},
+		"OtherClass":     {"CloudNativePG would ignore it", func(o *contract.Observed) { o.Cluster.StorageClass = "gp3" }, "storageClassName"},
+		"OtherWALClass":  {"for each volume", func(o *contract.Observed) { o.Cluster.WALStorageClass = "gp3" }, "storageClassName"},
+		"OtherDatabase":  {"it was made at creation", func(o *contract.Observed) { o.Spec.Database = "other" }, "spec.database"},
+		"OtherOwner":     {"so was its owner", func(o *contract.Observed) { o.Spec.Owner = "other" }, "spec.owner"},
+		"NamesNotTold":   {"a recovered Cluster need not name them", func(o *contract.Observed) { o.Cluster.Database, o.Cluster.Owner = "", "" }, ""},
+		"ClassOfNothing": {"a volume that is not there has no class", func(o *contract.Observed) { o.Cluster.StorageClass = "" }, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := inForce(t)
+			tc.change(&o)
+			found := contract.JudgeFrozen(o.Asked, o.Policy.StorageClassName, o.Cluster)
+			switch {
+			case tc.path == "" && len(found) > 0:
+				t.Errorf("%s: refused: %s", tc.reason, found)
+			case tc.path != "" && (len(found) != 1 || found[0].Path != tc.path || found[0].Rule != "ZDL-08" || found[0].Fix == ""):
+				t.Errorf("%s: want one refusal of %s by ZDL-08, got: %s", tc.reason, tc.path, found)
+			}
+		})
+	}
+}
+
+func TestClip(t *testing.T) {
+	for text, want := range map[string]string{"short": "short", "exactly ten": "exactly…", "ééééééé": "ééé…", "bad\xffbytes": "bad\uFFFDb…", "": ""} {
+		if got := contract.Clip(text, 10); got != want || len(got) > 10 {
+			t.Errorf("Clip(%q, 10) = %q (%d bytes), want %q", text, got, len(got), want)
+		}
+	}
+}
