@@ -3,6 +3,7 @@ package source
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -136,6 +137,9 @@ func (d *decoder) scalar(n *yaml.Node) any {
 	v, err := scalar(n)
 	if err != nil {
 		d.fail(n, "%v", err)
+	}
+	if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<63 {
+		return int64(f) // On the way to the API server 16.0 becomes 16.
 	}
 	return v
 }

@@ -3,7 +3,6 @@ package source
 import (
 	"errors"
 	"fmt"
-	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -69,7 +68,7 @@ func number(s string) (any, error) {
 	if s[0] == '.' {
 		// Underscores do not count here, as kubectl has it.
 		if f, err := strconv.ParseFloat(s, 64); err == nil {
-			return whole(f), nil
+			return f, nil
 		}
 		return s, nil
 	}
@@ -83,18 +82,10 @@ func number(s string) (any, error) {
 	if decimal.MatchString(digits) {
 		f, err := strconv.ParseFloat(digits, 64)
 		if err == nil {
-			return whole(f), nil
+			return f, nil
 		}
 	}
 	return s, nil
-}
-
-// whole makes an int64 of a float that is one: on the way to the API server 16.0 becomes 16.
-func whole(f float64) any {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<63 {
-		return int64(f)
-	}
-	return f
 }
 
 // tagged is the value of a scalar with an explicit tag. Tags of other tools stand before plain text.

@@ -38,7 +38,7 @@ func TestScalars(t *testing.T) {
 // TestMappings does the same for keys and merges.
 func TestMappings(t *testing.T) {
 	for _, input := range []string{
-		"1: a\n2.5: b\ntrue: c\n\"x\": d\n", "on: a\n", "null: a\n", "[a]: b\n", "{a: b}: c\n", "? a\n: b\n", "2027-03-31: a\n",
+		"1: a\n2.5: b\ntrue: c\n\"x\": d\n", "on: a\n", "1e3: a\n1.50: b\n1111E11: c\n", "null: a\n", "[a]: b\n", "{a: b}: c\n", "? a\n: b\n", "2027-03-31: a\n",
 		"a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n", "a: &a {x: 1, y: 2}\nb: {y: 3, <<: *a}\n",
 		"a: &a {x: 1}\nb: &b {x: 2, z: 1}\nc: {<<: [*a, *b]}\n", "a: {<<: {x: 1}}\n", "a: {<<: 1}\n", "a: &a [1]\nb: {<<: *a}\n",
 		"a: &x off\nb: *x\n*x : c\n", "a: &a\n  b: &b {c: 1}\n  <<: *b\nd: *a\n",
