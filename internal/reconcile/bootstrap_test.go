@@ -166,3 +166,21 @@ func TestDeletedByHandAfterARecovery(t *testing.T) {
 		}
 	}
 }
+
+// A connection Secret that is renamed is locked under its new name: the Object comes back with it, and the old Secret
+// stays for whoever still reads it.
+func TestRenamedSecret(t *testing.T) {
+	w := fixture.Observed(t, agentDB("agent-db", nil, nil), plainPolicy(), claim.Namespaced)
+	manifest.Map(w.Composite, "spec")["connection"] = map[string]any{"secretName": "agent-login"}
+	w.Step(t)
+	if _, kept := w.Observed[hardened.ConnectionSecret]; kept {
+		t.Error("the Object keeps the lock on the old name")
+	}
+	w.Settle(t)
+	if got := w.Observed[hardened.ConnectionSecret].Name(); got != "agents.agent-login.connection-secret" {
+		t.Errorf("the Secret is locked as %q", got)
+	}
+	if got := w.Live(hardened.ConnectionSecret).Name(); got != "agent-login" {
+		t.Errorf("the Secret is called %q", got)
+	}
+}

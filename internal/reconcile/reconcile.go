@@ -90,7 +90,8 @@ type state struct {
 	wait    waits
 	// sourceless is true where the claim wants data from a source and nobody knows yet how.
 	sourceless bool
-	// released are composed resources that are let go of on purpose: of an alias, of a replication that has ended.
+	// released are composed resources that are let go of on purpose: of an alias, of a replication that has ended, of a
+	// Secret under another name.
 	released []string
 	// bucketInForce is true where the bucket is observed to protect what is written into it.
 	bucketInForce bool
@@ -134,7 +135,7 @@ func Run(in Input) Outcome {
 	if len(s.found.Violations()) > 0 {
 		return s.refused()
 	}
-	s.released = append(plan.Released, name.Released...)
+	s.released = slices.Concat(plan.Released, name.Released, s.renamedSecret())
 	s.sourceless = c.Spec.Bootstrap != nil && plan.Bootstrap.Stanza == nil && s.identity.cluster == nil
 	if s.sourceless && in.Complete {
 		s.refuse(contract.Findings{{
@@ -165,6 +166,21 @@ func (s *state) unreadable() bool {
 	return slices.ContainsFunc(s.found, func(f contract.Finding) bool {
 		return f.Rule == "API-1" || f.Rule == "API-2" || f.Path == "metadata.name"
 	})
+}
+
+// renamedSecret is the connection Secret's Object where it still carries a former name. A composed resource keeps its name
+// for ever, and the name is the lock on the Secret: under the old one, a second claim could take the new Secret too. So
+// it is let go of first and comes back under its right name; the old Secret stays.
+func (s *state) renamedSecret() []string {
+	object, there := s.in.World.Observed[hardened.ConnectionSecret]
+	if !there {
+		return nil
+	}
+	wanted := s.claim.ObjectName(s.claim.Spec.Connection.SecretName, hardened.ConnectionSecret)
+	if name := manifest.String(object, "metadata", "name"); name == "" || name == wanted {
+		return nil
+	}
+	return []string{hardened.ConnectionSecret}
 }
 
 // assume answers what nobody was asked: the set is read by people who have no cluster at hand.
@@ -224,6 +240,9 @@ func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapSta
 	emitted := make(map[string]bool, len(set))
 	for _, r := range set {
 		_, exists := s.in.World.Observed[r.Name]
+		if slices.Contains(s.released, r.Name) {
+			continue
+		}
 		if !exists && !s.in.Complete && !s.open(r.Stage) {
 			continue
 		}
