@@ -31,6 +31,8 @@ type Function struct {
 	now func() time.Time
 	// complete opens every gate: for the offline render only.
 	complete bool
+
+	policies policyCache
 }
 
 // RunFunction answers one request. It never returns an error and never panics: whatever goes wrong becomes a FATAL
@@ -50,14 +52,18 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	}
 
 	composite := req.GetObserved().GetComposite().GetResource()
-	out := reconcile.Run(reconcile.Input{
+	in := reconcile.Input{
 		Composite:   compositeOf(composite),
-		Policy:      fromStruct(req.GetInput()),
+		Decoded:     f.policies.get(req.GetInput()),
 		World:       worldOf(req),
 		Now:         f.now(),
 		Complete:    f.complete,
 		AsksSchemas: slices.Contains(req.GetMeta().GetCapabilities(), fnv1.Capability_CAPABILITY_REQUIRED_SCHEMAS),
-	})
+	}
+	if in.Decoded == nil {
+		in.Policy = fromStruct(req.GetInput())
+	}
+	out := reconcile.Run(in)
 
 	rsp.Requirements = requirements(out)
 	setConditions(rsp, out.Conditions)

@@ -122,6 +122,9 @@ func secretAt(value any, at string) string {
 
 // looksSecret recognises AWS key ids (AKIA or ASIA and 16 capitals or digits) and PEM private keys.
 func looksSecret(s string) bool {
+	if len(s) < len("AKIA")+16 {
+		return false
+	}
 	for _, prefix := range []string{"AKIA", "ASIA"} {
 		rest := s
 		for {

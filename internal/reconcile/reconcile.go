@@ -31,7 +31,9 @@ type Input struct {
 	Composite manifest.Object
 	// Policy is the pipeline step's input.
 	Policy manifest.Object
-	World  world.View
+	// Decoded is the policy where it has been decoded before, without findings. It is only read.
+	Decoded *v1beta1.Policy
+	World   world.View
 	// Now is the time of the call. It only decides whether waivers have expired and whether a recovery target lies in
 	// the future; it never reaches the output (ZDL-13).
 	Now time.Time
@@ -101,8 +103,10 @@ type state struct {
 func Run(in Input) Outcome {
 	s := &state{in: in}
 	var found contract.Findings
-	s.policy, found = policy.Decode(in.Policy)
-	s.refuse(found)
+	if s.policy = in.Decoded; s.policy == nil {
+		s.policy, found = policy.Decode(in.Policy)
+		s.refuse(found)
+	}
 	s.claim, found = claim.Decode(in.Composite)
 	s.refuse(found)
 	if s.policy == nil || s.claim == nil {
