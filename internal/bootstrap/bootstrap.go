@@ -85,7 +85,7 @@ func Asks(c *claim.Claim, p *v1beta1.Policy) map[string]world.Selector {
 
 // Make decides; what claim and policy decide between them is the contract's to judge. live is nil while the database does not live. now only ever refuses or delays a recovery target that
 // has not happened yet; it never reaches the output, and a zero now judges nothing.
-func Make(c *claim.Claim, p *v1beta1.Policy, place hardened.Place, _ claim.BackupTerms, live *world.Cluster, v world.View, now time.Time) Plan {
+func Make(c *claim.Claim, p *v1beta1.Policy, place hardened.Place, live *world.Cluster, v world.View, now time.Time) Plan {
 	m := &maker{claim: c, policy: p, place: place, view: v, now: now}
 	switch b := c.Spec.Bootstrap; {
 	case live != nil:

@@ -139,16 +139,12 @@ func play(t *testing.T, sections map[string]string) string {
 		}
 		now = parsed
 	}
-	terms, found := c.BackupTerms(p)
-	if len(found) > 0 {
-		t.Fatal(found)
-	}
 	place := hardened.PlaceOf(c, p)
 	if live != nil {
 		place.ServerName = live.ServerName
 	}
-	plan := Make(c, p, place, terms, live, v, now)
-	if again := Make(c, p, place, terms, live, v, now); !cmp.Equal(plan, again) {
+	plan := Make(c, p, place, live, v, now)
+	if again := Make(c, p, place, live, v, now); !cmp.Equal(plan, again) {
 		t.Errorf("a second call differs: %s", cmp.Diff(plan, again))
 	}
 	return tell(t, plan)

@@ -94,15 +94,16 @@ func (b builder) credentials() manifest.Object {
 		"secretStoreRef":  map[string]any{"kind": ref.SecretStoreRef.Kind, "name": ref.SecretStoreRef.Name},
 		"target":          map[string]any{"name": b.credentialsName(), "creationPolicy": "Orphan", "deletionPolicy": "Retain"},
 		"data": []any{
-			map[string]any{"secretKey": accessKeyID, "remoteRef": b.remote(ref.AccessKeyID)},
-			map[string]any{"secretKey": secretAccessKey, "remoteRef": b.remote(ref.SecretAccessKey)},
+			map[string]any{"secretKey": accessKeyID, "remoteRef": b.remote(ref.AccessKeyID, b.Claim.Name)},
+			map[string]any{"secretKey": secretAccessKey, "remoteRef": b.remote(ref.SecretAccessKey, b.Claim.Name)},
 		},
 	}
 	return o
 }
 
-func (b builder) remote(k v1beta1.RemoteKey) map[string]any {
-	key := strings.NewReplacer("{namespace}", b.Claim.Namespace, "{name}", b.Claim.Name).Replace(k.Key)
+// remote locates a value in the secret store, where it lies for a claim of the given name.
+func (b builder) remote(k v1beta1.RemoteKey, name string) map[string]any {
+	key := strings.NewReplacer("{namespace}", b.Claim.Namespace, "{name}", name).Replace(k.Key)
 	out := map[string]any{"key": key}
 	if k.Property != "" {
 		out["property"] = k.Property

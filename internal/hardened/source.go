@@ -1,8 +1,6 @@
 package hardened
 
 import (
-	"strings"
-
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
@@ -131,20 +129,10 @@ func (b builder) sourceCredentials(source string) manifest.Object {
 	manifest.Map(o, "spec", "target")["name"] = name
 	ref := b.Policy.Credentials
 	manifest.Map(o, "spec")["data"] = []any{
-		map[string]any{"secretKey": accessKeyID, "remoteRef": b.remoteOf(ref.AccessKeyID, source)},
-		map[string]any{"secretKey": secretAccessKey, "remoteRef": b.remoteOf(ref.SecretAccessKey, source)},
+		map[string]any{"secretKey": accessKeyID, "remoteRef": b.remote(ref.AccessKeyID, source)},
+		map[string]any{"secretKey": secretAccessKey, "remoteRef": b.remote(ref.SecretAccessKey, source)},
 	}
 	return o
-}
-
-// remoteOf locates another claim's key.
-func (b builder) remoteOf(k v1beta1.RemoteKey, name string) map[string]any {
-	key := strings.NewReplacer("{namespace}", b.Claim.Namespace, "{name}", name).Replace(k.Key)
-	out := map[string]any{"key": key}
-	if k.Property != "" {
-		out["property"] = k.Property
-	}
-	return out
 }
 
 // LiveSource is a database that is copied while it lives.

@@ -226,7 +226,7 @@ func (s *state) bootstrap() bootstrap.Plan {
 		last := world.ClusterOf(wrapped) // Gone, and never made again: what it was made from stays as it was.
 		live = &last
 	}
-	plan := bootstrap.Make(s.claim, s.policy, s.place, s.terms, live, s.in.World, s.in.Now)
+	plan := bootstrap.Make(s.claim, s.policy, s.place, live, s.in.World, s.in.Now)
 	s.refuse(plan.Findings)
 	return plan
 }
