@@ -59,3 +59,18 @@ func TestPolicyIsNotChanged(t *testing.T) {
 		t.Errorf("-before +after\n%s", diff)
 	}
 }
+
+func TestSame(t *testing.T) {
+	kinds := []any{nil, "", "a", true, false, int64(0), int64(1), []any{}, []any{"a"}, []any{"b"}, map[string]any{}, map[string]any{"a": nil}, map[string]any{"a": "b"}, map[string]any{"b": "b"}}
+	for i, a := range kinds {
+		for j, b := range kinds {
+			left, right := toStruct(map[string]any{"x": a}), toStruct(map[string]any{"x": b})
+			if got := same(left, right); got != (i == j) {
+				t.Errorf("%#v and %#v: same is %v", a, b, got)
+			}
+		}
+	}
+	if same(toStruct(map[string]any{"x": nil}), toStruct(map[string]any{"y": nil})) {
+		t.Error("other keys are the same")
+	}
+}
