@@ -56,7 +56,7 @@ var (
 		Sum: "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
 		Files: []string{
 			"config/crds/bases/external-secrets.io_externalsecrets.yaml", "config/crds/bases/external-secrets.io_secretstores.yaml",
-			"config/crds/bases/external-secrets.io_clustersecretstores.yaml",
+			"config/crds/bases/external-secrets.io_clustersecretstores.yaml", "config/crds/bases/generators.external-secrets.io_passwords.yaml",
 		},
 	}
 	PrometheusOperator = Source{
