@@ -4,10 +4,24 @@ import (
 	"strings"
 )
 
+// operatorWrites are the settings of its own that CloudNativePG writes into the spec of every Cluster it admits: a
+// Cluster as kubectl shows it has them, and they are what they should be.
+var operatorWrites = map[string]string{
+	"archive_mode": "on", "log_destination": "csvlog", "log_directory": "/controller/log", "log_filename": "postgres",
+	"log_rotation_age": "0", "log_rotation_size": "0", "log_truncate_on_rotation": "false", "logging_collector": "on",
+	"shared_preload_libraries": "",
+}
+
 // judgeSettings judges the PostgreSQL settings of a Cluster (ZDL-09, CNPG-1.2).
 func judgeSettings(j *judge, c *cluster) {
 	postgresql := sub(c.spec, "postgresql")
-	j.add(c.document, JudgeParameters("spec.postgresql.parameters", settings(postgresql, "parameters")))
+	asked := settings(postgresql, "parameters")
+	for name, value := range operatorWrites {
+		if is, there := asked[name]; there && is == value {
+			delete(asked, name)
+		}
+	}
+	j.add(c.document, JudgeParameters("spec.postgresql.parameters", asked))
 	if on, _ := boolean(postgresql, "enableAlterSystem"); on {
 		j.refuse(c.document, "ZDL-09", "spec.postgresql.enableAlterSystem", "true", "any superuser can then switch durability off behind the contract's back", "write enableAlterSystem: false")
 	}

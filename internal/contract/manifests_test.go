@@ -110,6 +110,28 @@ spec:
 	}
 }
 
+// TestAClusterAsKubectlShowsItIsNotBlamedForTheOperatorsDefaults: the admission webhook writes settings of the operator's
+// own into every Cluster.
+func TestAClusterAsKubectlShowsItIsNotBlamedForTheOperatorsDefaults(t *testing.T) {
+	set, o := good(t, "plugin.yaml")
+	for name, value := range map[string]string{
+		"archive_mode": "on", "archive_timeout": "5min", "dynamic_shared_memory_type": "posix", "full_page_writes": "on", "log_destination": "csvlog",
+		"log_directory": "/controller/log", "log_filename": "postgres", "log_rotation_age": "0", "log_rotation_size": "0", "log_truncate_on_rotation": "false",
+		"logging_collector": "on", "max_parallel_workers": "32", "max_replication_slots": "32", "max_worker_processes": "32", "shared_memory_type": "mmap",
+		"shared_preload_libraries": "", "ssl_max_protocol_version": "TLSv1.3", "ssl_min_protocol_version": "TLSv1.3", "wal_keep_size": "512MB",
+		"wal_level": "logical", "wal_log_hints": "on", "wal_receiver_timeout": "5s", "wal_sender_timeout": "5s",
+	} {
+		set, _ = weaken(set, "Cluster", "spec.postgresql.parameters."+name, value)
+	}
+	if found := contract.JudgeManifests(set, o); len(found) > 0 {
+		t.Errorf("what the operator writes itself is refused:\n%s", found)
+	}
+	weak, _ := weaken(set, "Cluster", "spec.postgresql.parameters.archive_mode", "off")
+	if found := contract.JudgeManifests(weak, o); len(found) != 1 || found[0].Rule != "ZDL-09" {
+		t.Errorf("another value is somebody's wish, got: %s", found)
+	}
+}
+
 // TestAListHidesNothing: kubectl prints lists, and Objects may wrap them.
 func TestAListHidesNothing(t *testing.T) {
 	bad := map[string]any{"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": map[string]any{"name": "postgres-retain"}, "reclaimPolicy": "Delete"}
