@@ -2,7 +2,7 @@ package admission
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 )
@@ -90,14 +90,16 @@ func scale() policyTemplate {
 	}
 }
 
-// label: what is protected stays recognisable as such.
+// moving are the kinds that pass from one claim to another: a stable name and its login follow the claim that holds it.
+var moving = []string{"services", "externalsecrets", "secrets"}
+
+// label: what is protected stays recognisable as such, and as its claim's own.
 func label() policyTemplate {
-	kept := make([]string, 0, 3) //nolint:mnd // The labels below.
-	for _, name := range []string{LabelProtected, v1alpha1.Group + "/claim", v1alpha1.Group + "/claim-namespace"} {
-		kept = append(kept, fmt.Sprintf("oldObject.metadata.?labels[?'%[1]s'].orValue('') in ['', object.metadata.?labels[?'%[1]s'].orValue('')]", name))
+	kept := func(name string) string {
+		return fmt.Sprintf("oldObject.metadata.?labels[?'%[1]s'].orValue('') in ['', object.metadata.?labels[?'%[1]s'].orValue('')]", name)
 	}
-	on := make([]resources, 0, len(protectedKinds))
-	for _, r := range append(append(append([]resources{}, protectedKinds...), clusterScoped...), namespaced...) {
+	on := make([]resources, 0, len(protectedKinds)+len(clusterScoped)+len(namespaced))
+	for _, r := range slices.Concat(protectedKinds, clusterScoped, namespaced) {
 		r.operations = changed
 		on = append(on, r)
 	}
@@ -105,6 +107,12 @@ func label() policyTemplate {
 		name:    "label",
 		purpose: "The labels by which the other policies recognise what is protected, and by which a claim recognises its own, stay.",
 		on:      on,
-		checks:  []check{{"ZDL-07", strings.Join(kept, " && "), "metadata.labels: database.bizmatters.io/protected, claim and claim-namespace stay as they are: a claim recognises its own by them, and so does the protection against deletion"}},
+		checks: []check{
+			{"CNPG-4.1", kept(LabelProtected), "metadata.labels: database.bizmatters.io/protected stays: the protection against deletion recognises the object by it"},
+			{
+				"ZDL-07", "request.resource.resource in " + list(moving...) + " || " + kept(v1alpha1.Group+"/claim") + " && " + kept(v1alpha1.Group+"/claim-namespace"),
+				"metadata.labels: database.bizmatters.io/claim and claim-namespace stay as they are: a claim recognises its own by them, also after it was deleted and committed again",
+			},
+		},
 	}
 }
