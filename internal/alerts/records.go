@@ -47,13 +47,14 @@ time() - (max by (namespace) (@firstpoint{@pods}) > 0)`},
 	{Name: "cnpg_backup_lock_end_timestamp_seconds", Group: "recovery", Expr: `
 (max by (namespace) (@lastgood{@pods}) > 0) + @lock`},
 
-	// Standbys that stream from the primary. 0, not absent, when none does.
+	// Standbys that stream from the primary. 0, not absent, when none does: a
+	// primary's own in_recovery is 0.
 	{Name: "cnpg_streaming_standbys", Group: "availability", Expr: `
 count by (namespace) (
   max by (namespace, pod, application_name) (cnpg_pg_stat_replication_flush_diff_bytes{@standbys})
   @onprimary
 )
-or 0 * max by (namespace) (max by (namespace, pod) (cnpg_pg_replication_in_recovery{@pods}) == 0)`},
+or max by (namespace) (@primary)`},
 }
 
 // family is a group of metrics that stands or falls together, and the alert

@@ -69,7 +69,7 @@ max by (namespace, pod) (cnpg_collector_pg_wal_archive_status{@pods,value="ready
 or
 (
   max by (namespace) (@firstpoint{@pods}) == 0
-  and on (namespace) max_over_time(cnpg_recovery_window_seconds{@recorded}[7d]) > 0
+  and on (namespace) max_over_time(cnpg_recovery_window_seconds{@recorded}[7d])
 )`,
 		Summary:     "{cluster}: backups have disappeared from the recovery window",
 		Description: `Recovery of {cluster} (claim {claim}, server name {server}) reaches back {{ $value | humanizeDuration }}, less than it did and less than the {days} days promised. Something other than retention removed or hid backups.`,

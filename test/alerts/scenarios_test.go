@@ -179,6 +179,10 @@ var scenarios = map[string]scenario{
 			{5 * time.Minute, `cnpg_backup_last_success_seconds`, "none"},
 			{5 * time.Minute, `cnpg_recovery_window_seconds`, "none"},
 			{5 * time.Minute, `cnpg_backup_lock_end_timestamp_seconds`, "none"},
+			{hour, `cnpg_backup_last_status{status="completed"}`, "1"},
+			{hour, `cnpg_backup_last_success_seconds`, "3000"},
+			{hour, `cnpg_recovery_window_seconds`, "3000"},
+			{hour, `cnpg_backup_lock_end_timestamp_seconds`, "3197400"},
 			{7 * hour, `cnpg_backup_last_status{status="completed"}`, "1"},
 			{7 * hour, `cnpg_backup_last_status{status="failed"}`, "0"},
 			{7 * hour, `cnpg_backup_last_status{status="none"}`, "0"},
@@ -501,12 +505,12 @@ var scenarios = map[string]scenario{
 		},
 	},
 	"CatalogueEmptied": {
-		reason: "Delete markers on everything hide every backup.",
+		reason: "Delete markers on everything hide every backup; a day later it is still said.",
 		happens: func(_ cluster, w world) {
 			w.after(20*hour, is(0), "barman", "first_recoverability")
 			w.after(20*hour, is(0), "barman", "last_available_backup")
 		},
-		length: 23 * hour, step: time.Minute,
+		length: 44 * hour, step: 2 * time.Minute,
 		want: []string{
 			"PostgresRecoveryWindowShrunk 20h30m-end",
 			"PostgresBackupMissing 22h-end",
@@ -522,31 +526,43 @@ var scenarios = map[string]scenario{
 		length: 62 * hour, step: 2 * time.Minute,
 	},
 	"RetentionRaised": {
-		reason: "What the old retention pruned the hour before is not a loss; what vanishes later is.",
-		target: func(t *alerts.Target) { t.RetentionDays = 1 },
+		reason: "What the old retention pruned the hour before, late and a day and a half at once, is not a loss; what vanishes later is.",
+		target: func(t *alerts.Target) { t.RetentionDays = 4 },
 		happens: func(_ cluster, w world) {
-			// The promise is a rule of its own; here it rises at hour 40.
-			w[`cnpg_recovery_window_promised_seconds{cnpg_cluster="orders",namespace="shop"}`] = is(86400).then(40*hour, is(2*86400))
-			w.after(39*hour, at(12*hour), "barman", "first_recoverability")
-			w.after(60*hour, at(40*hour), "barman", "first_recoverability")
+			// The promise is a rule of its own; here it rises at hour 61.
+			w[`cnpg_recovery_window_promised_seconds{cnpg_cluster="orders",namespace="shop"}`] = is(86400).then(61*hour, is(4*86400))
+			w.after(60*hour, at(36*hour), "barman", "first_recoverability")
+			w.after(90*hour, at(80*hour), "barman", "first_recoverability")
 		},
-		length: 62 * hour, step: 2 * time.Minute,
+		length: 92 * hour, step: 2 * time.Minute,
 		want: []string{
-			"PostgresRecoveryWindowShrunk 60h30m-end",
+			"PostgresRecoveryWindowShrunk 90h30m-end",
 		},
 	},
 	"ClockJitterOfTheWindow": {
-		reason: "Half an hour is no loss.",
+		reason: "An hour is no loss, and what has grown back within the half hour after is not either: 85 minutes.",
 		happens: func(_ cluster, w world) {
-			w.after(20*hour, at(40*time.Minute), "barman", "first_recoverability")
+			w.after(20*hour, at(95*time.Minute), "barman", "first_recoverability")
 		},
 		length: 22 * hour, step: time.Minute,
+	},
+	"WindowShrinksAndGrowsBack": {
+		reason: "95 minutes are, for as long as the window has not grown back.",
+		happens: func(_ cluster, w world) {
+			w.after(20*hour, at(105*time.Minute), "barman", "first_recoverability")
+		},
+		length: 22 * hour, step: time.Minute,
+		want: []string{
+			"PostgresRecoveryWindowShrunk 20h30m-20h33m",
+		},
 	},
 	"CredentialsNotSynced": {
 		reason: "The store refuses, as External Secrets reports it.",
 		happens: func(_ cluster, w world) {
 			w.after(hour, is(0), `externalsecret`, `status="True"`)
 			w.after(hour, is(1), `externalsecret`, `status="False"`)
+			w[`externalsecret_status_condition{condition="Deleted",exported_namespace="shop",job="eso",name="orders-s3",namespace="external-secrets",status="True"}`] = is(1)
+			w[`externalsecret_status_condition{condition="Ready",exported_namespace="shop",job="eso",name="carts-s3",namespace="external-secrets",status="True"}`] = is(1)
 		},
 		want: []string{
 			"PostgresCredentialsNotSynced 1h30m-end",
@@ -557,6 +573,9 @@ var scenarios = map[string]scenario{
 		happens: func(_ cluster, w world) {
 			w.after(0, nothing, "externalsecret")
 			w[`externalsecret_status_condition{condition="Ready",job="eso",name="orders-s3",namespace="shop",status="True"}`] = is(1).then(hour, is(0))
+			w[`externalsecret_status_condition{condition="Ready",job="eso",name="orders-s3",namespace="shop",status="False"}`] = is(0).then(hour, is(1))
+			w[`externalsecret_status_condition{condition="Deleted",job="eso",name="orders-s3",namespace="shop",status="True"}`] = is(1)
+			w[`externalsecret_status_condition{condition="Ready",job="eso",name="carts-s3",namespace="shop",status="True"}`] = is(1)
 			w[`externalsecret_status_condition{condition="Ready",job="eso",name="orders-s3",namespace="shop-eu",status="True"}`] = is(1)
 			w[`externalsecret_status_condition{condition="Ready",exported_namespace="shop-eu",job="eso",name="orders-s3",namespace="shop",status="True"}`] = is(1)
 		},
@@ -589,6 +608,20 @@ var scenarios = map[string]scenario{
 		happens: func(_ cluster, w world) { w.after(hour, nothing, `pod="orders-3"`) },
 		want: []string{
 			"PostgresInstanceMetricsMissing 1h15m-end",
+		},
+	},
+	"OnlySomeValuesVanish": {
+		reason: "A family that still has the values nobody asks for is as good as gone.",
+		happens: func(_ cluster, w world) {
+			w.after(hour, nothing, "cnpg_collector_pg_wal_archive_status", `value="ready"`)
+			w.after(hour, nothing, "cnpg_collector_sync_replicas", `value="observed"`)
+			w.after(hour, nothing, "cnpg_pg_settings_setting", `name="fsync"`)
+		},
+		reads: []read{{90 * time.Minute, `cnpg_wal_archiving_last_success_seconds`, "none"}},
+		want: []string{
+			"PostgresContractMetricsAbsent{family=sync_replicas} 1h10m-end",
+			"PostgresContractMetricsAbsent{family=wal_archive_status} 1h10m-end",
+			"PostgresSupportMetricsAbsent{family=settings} 1h30m-end",
 		},
 	},
 	"ExporterErrors": {
@@ -654,9 +687,11 @@ var scenarios = map[string]scenario{
 	},
 	"NoStandby": {
 		reason: "Commits wait.",
-		happens: func(_ cluster, w world) {
+		happens: func(c cluster, w world) {
 			w.after(hour, nothing, `application_name="orders-2"`)
 			w.after(hour, nothing, `application_name="orders-3"`)
+			// A standby that serves another one is no primary.
+			w[c.pod(2, "cnpg_pg_stat_replication_flush_diff_bytes", `application_name="orders-3"`, `usename="streaming_replica"`)] = is(0)
 		},
 		want: []string{
 			"PostgresNoStandby 1h2m-end",
