@@ -19,7 +19,7 @@ var table = []Alert{
 		Name: "PostgresArchivingFailing", Group: "recovery", Rule: "CNPG-2.1", Severity: "warning", For: "3m",
 		Expr: `
 max by (namespace, pod) (cnpg_pg_stat_archiver_last_failed_time{@pods})
-  - max by (namespace, pod) (cnpg_pg_stat_archiver_last_archived_time{@pods}) > 1
+  - max by (namespace, pod) (cnpg_pg_stat_archiver_last_archived_time{@pods}) > 0
 @onprimary`,
 		Summary:     "{cluster}: archiving WAL fails",
 		Description: `The last attempt of {{ $labels.pod }} to archive WAL failed and none has succeeded since (claim {claim}). PostgresArchivingStalled follows if it stays so.`,

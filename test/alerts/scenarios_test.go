@@ -38,6 +38,7 @@ type scenario struct {
 	step    time.Duration        // scrape and evaluation interval, 30 s when zero
 	want    []string             // exact, in order of time and name
 	reads   []read               // what recording rules say in it
+	says    map[string]string    // alert to a part of its description when it begins to fire
 }
 
 // read is the value of a series at some time: "none" where it is absent.
@@ -134,6 +135,11 @@ func (s scenario) judge(t testing.TB, p played, about func(name string) bool) (p
 	for _, r := range s.reads {
 		if about(nameIn(r.series)) {
 			problem += r.check(t, p)
+		}
+	}
+	for _, f := range p.firings {
+		if part := s.says[f.Name]; about(f.Name) && !strings.Contains(f.Annotations["description"], part) {
+			problem += fmt.Sprintf("%s says %q, want %q in it", f, f.Annotations["description"], part)
 		}
 	}
 	return problem
@@ -254,6 +260,7 @@ var scenarios = map[string]scenario{
 			w.after(hour, at(hour), "last_archived_time")
 			w.after(hour, func(t time.Duration) float64 { return float64((t - hour) / (5 * time.Minute)) }, `pod="orders-1",value="ready"`)
 		},
+		says: map[string]string{"PostgresArchivingStalled": "orders-1 (claim shop/orders-db) has WAL waiting and has not archived a segment for 7m 30s."},
 		want: []string{
 			"PostgresArchivingStalled{pod=orders-1} 1h7m30s-end",
 		},
@@ -319,11 +326,11 @@ var scenarios = map[string]scenario{
 	"ArchiverTooSlow": {
 		reason: "One segment archived and three written every four minutes: nothing fails, nothing stands still.",
 		happens: func(_ cluster, w world) {
-			w.set(func(t time.Duration) float64 { return 3 * float64(t/(4*time.Minute)) }, `pod="orders-1",value="ready"`)
+			w.set(func(t time.Duration) float64 { return 2 * float64(t/(4*time.Minute)) }, `pod="orders-1",value="ready"`)
 			w.set(every(4*time.Minute), "last_archived_time")
 		},
 		want: []string{
-			"PostgresArchiveBacklog{pod=orders-1} 1h58m-end",
+			"PostgresArchiveBacklog{pod=orders-1} 2h42m-end",
 		},
 	},
 	"FormerPrimaryKeepsReadyFiles": {
@@ -333,6 +340,7 @@ var scenarios = map[string]scenario{
 			w[c.pod(2, "cnpg_pg_stat_archiver_last_archived_time")] = is(1)
 			w[c.pod(2, "cnpg_pg_stat_archiver_last_failed_time")] = is(60)
 		},
+		reads: []read{{hour + time.Minute, `cnpg_wal_archiving_last_success_seconds`, "0"}},
 	},
 
 	// ---- failover ----
@@ -419,8 +427,32 @@ var scenarios = map[string]scenario{
 			{390 * time.Minute, `cnpg_backup_last_status{status="none"}`, "0"},
 		},
 	},
+	"FailedAndGoodAtOnce": {
+		reason: "Of a failed and a good backup in the same second the good one counts.",
+		happens: func(_ cluster, w world) {
+			w.set(at(10*time.Minute), "barman", "last_failed_backup")
+		},
+		reads:  []read{{hour, `cnpg_backup_last_status{status="completed"}`, "1"}, {hour, `cnpg_backup_last_status{status="failed"}`, "0"}},
+		length: 90 * time.Minute,
+		want: []string{
+			"PostgresBackupFailed{status=failed} 1m-9m30s",
+		},
+	},
+	"FirstBackupNeverStarts": {
+		reason: "Only the operator knows of it, in its own gauge.",
+		happens: func(_ cluster, w world) {
+			w.set(is(0), "barman", "last_available_backup")
+			w.set(is(0), "barman", "first_recoverability")
+			w.after(hour, at(hour), "cnpg_collector_last_failed_backup", `pod="orders-1"`)
+		},
+		reads: []read{{90 * time.Minute, `cnpg_backup_last_status{status="failed"}`, "1"}, {90 * time.Minute, `cnpg_backup_last_status{status="none"}`, "0"}},
+		want: []string{
+			"PostgresBackupFailed{status=failed} 1h1m-end",
+			"PostgresBackupMissing 2h-end",
+		},
+	},
 	"FailedAndGoodAtOnceInTree": {
-		reason:  "Of a failed and a good backup in the same second the good one counts.",
+		reason:  "The same by the operator's gauges.",
 		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true, busy: true, method: alerts.MethodInTree},
 		happens: func(_ cluster, w world) {
 			w.set(at(10*time.Minute), "last_failed_backup", `pod="orders-1"`)
@@ -469,6 +501,7 @@ var scenarios = map[string]scenario{
 			w.after(6*hour, at(10*time.Minute), "barman", "last_available_backup")
 		},
 		length: 9 * hour, step: time.Minute,
+		says: map[string]string{"PostgresBackupTooOld": "is 8h 6m 0s old; the schedule's largest gap is 6h."},
 		want: []string{
 			"PostgresBackupTooOld 8h16m-end",
 		},
@@ -490,6 +523,7 @@ var scenarios = map[string]scenario{
 			w.after(20*hour, at(18*hour+10*time.Minute), "barman", "first_recoverability")
 		},
 		length: 22 * hour, step: time.Minute,
+		says: map[string]string{"PostgresRecoveryWindowShrunk": "reaches back 2h 20m 0s, less than it did and less than the 30 days promised"},
 		want: []string{
 			"PostgresRecoveryWindowShrunk 20h30m-end",
 		},
@@ -678,6 +712,7 @@ var scenarios = map[string]scenario{
 	"StandbyMissing": {
 		reason:  "A base backup and a foreign reader stream too and are no standbys.",
 		happens: func(_ cluster, w world) { w.after(hour, nothing, `application_name="orders-3"`) },
+		says:    map[string]string{"PostgresStandbyMissing": "1 standbys stream from the primary of shop/orders (claim shop/orders-db), of 3 instances."},
 		want: []string{
 			"PostgresStandbyMissing 1h5m-end",
 		},
@@ -735,6 +770,7 @@ var scenarios = map[string]scenario{
 	"SharedNode": {
 		reason:  "Two nodes for three instances, or one.",
 		happens: func(_ cluster, w world) { w.after(hour, is(2).then(2*hour, is(1)), "nodes_used") },
+		says:    map[string]string{"PostgresInstancesShareNode": "3 instances of shop/orders (claim shop/orders-db) run on 2 nodes"},
 		want: []string{
 			"PostgresInstancesShareNode 1h10m-end",
 		},
@@ -770,6 +806,7 @@ var scenarios = map[string]scenario{
 		happens: func(_ cluster, w world) {
 			w.set(ramp(60<<30, 0, hour, 3*hour), "available_bytes", `claim="orders-1-wal"`)
 		},
+		says: map[string]string{"PostgresVolumeFilling": "% of orders-1-wal (claim shop/orders-db) is free."},
 		want: []string{
 			"PostgresVolumeFilling{persistentvolumeclaim=orders-1-wal} 2h15m30s-end",
 			"PostgresVolumeFull{persistentvolumeclaim=orders-1-wal} 2h35m30s-end",

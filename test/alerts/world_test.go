@@ -138,7 +138,7 @@ func (c cluster) world() world {
 		w[c.pod(i, "cnpg_last_update_timestamp")] = func(t time.Duration) float64 { return t.Seconds() }
 		w[c.pod(i, "cnpg_collector_sync_replicas", `value="expected"`)] = is(1)
 		w[c.pod(i, "cnpg_collector_pg_wal_archive_status", `value="ready"`)] = is(0)
-		w[c.pod(i, "cnpg_collector_pg_wal_archive_status", `value="done"`)] = is(18)
+		w[c.pod(i, "cnpg_collector_pg_wal_archive_status", `value="done"`)] = is(180)
 		w[c.pod(i, "cnpg_pg_replication_in_recovery")] = is(1)
 		w[c.pod(i, "cnpg_pg_replication_lag")] = is(0)
 		w[c.pod(i, "cnpg_pg_postmaster_start_time")] = is(1)
