@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
 )
@@ -40,7 +39,7 @@ func bootstraps(p *play) {
 		}, "metadata", "annotations")
 		p.commit(claim)
 		var cluster kube.Object
-		if err := suite.plane.Wait(suite.ctx, 2*time.Minute, "the Cluster of "+c.name, func() error {
+		if err := suite.plane.Wait(suite.ctx, patience, "the Cluster of "+c.name, func() error {
 			var err error
 			if cluster, err = suite.plane.Admin.Get(suite.ctx, p.cluster(c.name)); err != nil {
 				return fmt.Errorf("%w: %s", err, p.get(claim.Ref()).Conditions())

@@ -32,7 +32,7 @@ spec: {instances: 1, imageName: "ghcr.io/cloudnative-pg/postgresql:16.10", stora
 		p.Fatal(err)
 	}
 	// The cause is gone: the claim heals by itself.
-	p.await(3*time.Minute, "a Cluster of the claim's own", func() error {
+	p.await(patience, "a Cluster of the claim's own", func() error {
 		o, err := suite.plane.Admin.Get(suite.ctx, p.cluster(name))
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func storageClassMissing(p *play) {
 	delete(saved.Map("metadata"), "creationTimestamp")
 	delete(saved.Map("metadata"), "managedFields")
 	p.commit(saved)
-	p.await(3*time.Minute, "the Cluster", func() error {
+	p.await(patience, "the Cluster", func() error {
 		_, err := suite.plane.Admin.Get(suite.ctx, p.cluster("classless-db"))
 		return err
 	})
@@ -85,20 +85,21 @@ func functionKilled(p *play) {
 	suite.plane.Function.Kill()
 	// Something changes while nobody can answer.
 	changed := p.live()
-	changed.Set(30, "spec", "storageGB")
+	changed.Set("large", "spec", "size")
 	p.commit(changed)
 	time.Sleep(5 * time.Second)
 	p.untouched(before, managed)
 	if err := suite.plane.StartFunction(suite.ctx); err != nil {
 		p.Fatal(err)
 	}
-	p.await(3*time.Minute, "the volume to grow", func() error {
-		if got := p.get(p.cluster(liveName)).String("spec", "storage", "size"); got != "30Gi" {
-			return fmt.Errorf("it is %s", got)
+	p.await(patience, "the change to arrive", func() error {
+		if got := p.get(p.cluster(liveName)).String("spec", "resources", "requests", "memory"); got != "16Gi" {
+			return fmt.Errorf("memory is %s", got)
 		}
 		return nil
 	})
-	p.await(3*time.Minute, "the Cluster of the interrupted claim", func() error {
+	p.commit(p.live())
+	p.await(patience, "the Cluster of the interrupted claim", func() error {
 		_, err := suite.plane.Admin.Get(suite.ctx, p.cluster("orphaned-call-db"))
 		return err
 	})
@@ -115,7 +116,7 @@ func functionUpgraded(p *play) {
 	p.untouched(before, managed)
 	claim := p.claim("after-upgrade-db", map[string]any{})
 	p.commit(claim)
-	p.await(2*time.Minute, "a Cluster by the new revision", func() error {
+	p.await(patience, "a Cluster by the new revision", func() error {
 		_, err := suite.plane.Admin.Get(suite.ctx, p.cluster("after-upgrade-db"))
 		return err
 	})
@@ -136,7 +137,7 @@ func webhookDown(p *play) {
 	if err := suite.plane.StartCNPG(suite.ctx); err != nil {
 		p.Fatal(err)
 	}
-	p.await(3*time.Minute, "the Cluster", func() error {
+	p.await(patience, "the Cluster", func() error {
 		_, err := suite.plane.Admin.Get(suite.ctx, p.cluster("no-webhook-db"))
 		return err
 	})
@@ -165,7 +166,7 @@ func rightsMissing(p *play) {
 	if err := suite.plane.DefineRights(suite.ctx); err != nil {
 		p.Fatal(err)
 	}
-	p.await(4*time.Minute, "the Cluster", func() error {
+	p.await(patience, "the Cluster", func() error {
 		_, err := suite.plane.Admin.Get(suite.ctx, p.cluster("rightless-db"))
 		return err
 	})
@@ -180,7 +181,7 @@ func pluginMissing(p *play) {
 	if err := suite.plane.Admin.Delete(suite.ctx, crd); err != nil {
 		p.Fatal(err)
 	}
-	p.await(time.Minute, "the plugin's CRD to go", func() error {
+	p.await(patience, "the plugin's CRD to go", func() error {
 		if p.exists(crd) {
 			return errors.New("it is still there")
 		}
@@ -197,7 +198,7 @@ func pluginMissing(p *play) {
 	if err := suite.plane.DefinePlugin(suite.ctx); err != nil {
 		p.Fatal(err)
 	}
-	p.await(4*time.Minute, "the Cluster", func() error {
+	p.await(patience, "the Cluster", func() error {
 		_, err := suite.plane.Admin.Get(suite.ctx, p.cluster("pluginless-db"))
 		return err
 	})

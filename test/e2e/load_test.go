@@ -78,6 +78,13 @@ func manyClaims(p *play) {
 			p.Error(err)
 		}
 	}
+	for _, c := range claims {
+		crowd.remove(c)
+	}
+	// Their databases stay, of course; without nodes they are only ballast for what comes next.
+	if err := suite.plane.Admin.Delete(suite.ctx, kube.Ref{APIVersion: "v1", Kind: "Namespace", Name: crowd.namespace}); err != nil {
+		p.Error(err)
+	}
 }
 
 // quiet counts reconciles while nothing happens.

@@ -84,6 +84,13 @@ func run(m *testing.M) int {
 		results.print(os.Stderr)
 		return 1
 	}
+	listener, err := suite.plane.PluginListener()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		suite.plane.Down(true)
+		return 1
+	}
+	defer cloud.ServePlugin(listener).Close()
 	suite.cloud = cloud.New(suite.plane.Admin, suite.plane.As)
 	suite.cloud.Run(ctx)
 	suite.ctx = ctx

@@ -16,6 +16,9 @@ import (
 
 const claimVersion = "database.bizmatters.io/v1alpha1"
 
+// patience is how long anything that has to happen may take. Most of it takes seconds; a busy machine takes minutes.
+const patience = 5 * time.Minute
+
 // play is one scenario in one world.
 type play struct {
 	*testing.T
@@ -113,7 +116,7 @@ func (p *play) await(limit time.Duration, what string, ask func() error) {
 func (p *play) awaitCondition(claim kube.Object, kind, status, part string) kube.Object {
 	p.Helper()
 	var last kube.Object
-	p.await(2*time.Minute, fmt.Sprintf("%s=%s of %s", kind, status, claim.Name()), func() error {
+	p.await(patience, fmt.Sprintf("%s=%s of %s", kind, status, claim.Name()), func() error {
 		o, err := suite.plane.Admin.Get(suite.ctx, claim.Ref())
 		if err != nil {
 			return err
@@ -228,10 +231,10 @@ func (p *play) uids(refs []kube.Ref) map[kube.Ref]string {
 // remove deletes a claim and waits until Crossplane has let go of everything it composed.
 func (p *play) remove(claim kube.Object) {
 	p.Helper()
-	if err := suite.plane.Admin.Delete(suite.ctx, claim.Ref()); err != nil {
+	if err := suite.plane.Admin.Delete(suite.ctx, claim.Ref()); err != nil && !kube.NotFound(err) {
 		p.Fatal(err)
 	}
-	p.await(2*time.Minute, "claim "+claim.Name()+" and its managed resources to go", func() error {
+	p.await(patience, "claim "+claim.Name()+" and its managed resources to go", func() error {
 		if p.exists(claim.Ref()) {
 			return errors.New("the claim is still there")
 		}

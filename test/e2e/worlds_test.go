@@ -33,6 +33,11 @@ func inWorld(t *testing.T, w plane.World) {
 	p.scenario("4 hostile claims", []bool{committed, again}, hostileClaims)
 	p.scenario("5 every manifest is admitted", nil, manifestsAdmitted)
 	p.scenario("7 without the right to delete", []bool{committed, deleted}, withoutDelete)
+	if suite.fast {
+		results.note("NOT RUN  %-10s 6 admission policies: only the fast part was asked for", w.Name)
+	} else {
+		p.scenario("6 admission policies", []bool{committed, again}, admissionPolicies)
+	}
 	slow := []struct {
 		name string
 		do   func(*play)
@@ -45,6 +50,8 @@ func inWorld(t *testing.T, w plane.World) {
 		{"8 CloudNativePG webhook down", webhookDown},
 		{"8 rights of Crossplane missing", rightsMissing},
 		{"8 barman-cloud plugin missing", pluginMissing},
+		{"9 Blue/Green in five applies", blueGreen},
+		{"10 two hundred claims at once", manyClaims},
 	}
 	for _, s := range slow {
 		if suite.fast {

@@ -263,6 +263,15 @@ func (c *Client) Update(ctx context.Context, o Object) (Answer, error) {
 
 // Patch merges a document into an object or, where subresource is set, into that part of it.
 func (c *Client) Patch(ctx context.Context, r Ref, subresource string, patch Object) (Answer, error) {
+	return c.patch(ctx, r, subresource, patch, false)
+}
+
+// DryPatch is Patch without an effect.
+func (c *Client) DryPatch(ctx context.Context, r Ref, patch Object) (Answer, error) {
+	return c.patch(ctx, r, "", patch, true)
+}
+
+func (c *Client) patch(ctx context.Context, r Ref, subresource string, patch Object, dry bool) (Answer, error) {
 	path, err := c.path(ctx, r.APIVersion, r.Kind, r.Namespace, r.Name)
 	if err != nil {
 		return Answer{}, err
@@ -270,7 +279,11 @@ func (c *Client) Patch(ctx context.Context, r Ref, subresource string, patch Obj
 	if subresource != "" {
 		path += "/" + subresource
 	}
-	answer, err := c.Raw(ctx, http.MethodPatch, path, url.Values{"fieldValidation": {"Strict"}}, "application/merge-patch+json", patch)
+	query := url.Values{"fieldValidation": {"Strict"}}
+	if dry {
+		query.Set("dryRun", "All")
+	}
+	answer, err := c.Raw(ctx, http.MethodPatch, path, query, "application/merge-patch+json", patch)
 	if err != nil {
 		return answer, fmt.Errorf("cannot patch %s: %w", r, err)
 	}
@@ -278,12 +291,21 @@ func (c *Client) Patch(ctx context.Context, r Ref, subresource string, patch Obj
 }
 
 // Delete deletes an object as kubectl delete does, its dependents after it.
-func (c *Client) Delete(ctx context.Context, r Ref) error {
+func (c *Client) Delete(ctx context.Context, r Ref) error { return c.delete(ctx, r, false) }
+
+// DryDelete is Delete without an effect: rights and admission decide as they would.
+func (c *Client) DryDelete(ctx context.Context, r Ref) error { return c.delete(ctx, r, true) }
+
+func (c *Client) delete(ctx context.Context, r Ref, dry bool) error {
 	path, err := c.path(ctx, r.APIVersion, r.Kind, r.Namespace, r.Name)
 	if err != nil {
 		return err
 	}
-	if _, err := c.Raw(ctx, http.MethodDelete, path, url.Values{"propagationPolicy": {"Background"}}, "", nil); err != nil {
+	query := url.Values{"propagationPolicy": {"Background"}}
+	if dry {
+		query.Set("dryRun", "All")
+	}
+	if _, err := c.Raw(ctx, http.MethodDelete, path, query, "", nil); err != nil {
 		return fmt.Errorf("cannot delete %s: %w", r, err)
 	}
 	return nil

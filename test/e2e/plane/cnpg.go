@@ -46,6 +46,12 @@ func (p *Plane) upCNPG(ctx context.Context) error {
 	if err := p.apply(ctx, rights...); err != nil {
 		return err
 	}
+	if err := p.startProxy(); err != nil {
+		return err
+	}
+	if err := p.announcePlugin(ctx); err != nil {
+		return err
+	}
 	if err := p.StartCNPG(ctx); err != nil {
 		return err
 	}
@@ -89,7 +95,7 @@ func (p *Plane) StartCNPG(ctx context.Context) error {
 			// A certificate directory means that others look after certificates and webhook configurations.
 			"KUBECONFIG=" + config, "WEBHOOK_CERT_DIR=" + certs, "OPERATOR_NAMESPACE=" + cnpgNamespace,
 			"OPERATOR_DEPLOYMENT_NAME=cnpg-controller-manager", "OPERATOR_IMAGE_NAME=ghcr.io/cloudnative-pg/cloudnative-pg:1.30.0",
-			"MONITORING_QUERIES_CONFIGMAP=",
+			"MONITORING_QUERIES_CONFIGMAP=", fmt.Sprintf("HTTPS_PROXY=http://127.0.0.1:%d", p.port.proxy),
 		},
 		Args: []string{
 			"controller", fmt.Sprintf("--webhook-port=%d", p.port.cnpgWebhook), fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", p.port.cnpgMetrics),

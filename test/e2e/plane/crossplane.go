@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"time"
+	"os"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/upstream"
@@ -55,7 +55,7 @@ func (p *Plane) upCrossplane(ctx context.Context) error {
 	}
 	// The first attempt races the discovery of its own CRDs, and the aggregation of its own rights; in a cluster the init
 	// container is restarted until it wins.
-	if err := p.Wait(ctx, 2*time.Minute, "crossplane core init", func() error {
+	if err := p.Wait(ctx, patience, "crossplane core init", func() error {
 		out, err := p.run(ctx, Command{Name: "crossplane core init", Path: p.tools["crossplane"], Args: []string{"core", "init", "--activation=*"}, Env: env})
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, lastLine(out))
@@ -82,6 +82,11 @@ func (p *Plane) upCrossplane(ctx context.Context) error {
 
 // StartCrossplane starts Crossplane core, and again after a test stopped it.
 func (p *Plane) StartCrossplane(ctx context.Context) error {
+	for _, cache := range []string{"xpkg", "xfn"} {
+		if err := os.MkdirAll(p.path(cache), 0o750); err != nil {
+			return fmt.Errorf("cannot make Crossplane's cache: %w", err)
+		}
+	}
 	var err error
 	p.Crossplane, err = p.supervisor.start(Command{
 		Name: "crossplane", Path: p.tools["crossplane"], Env: p.crossplaneEnv, Args: []string{

@@ -130,7 +130,7 @@ func (p *Plane) define(ctx context.Context, objects []kube.Object) error {
 
 // Established waits until a CRD is served.
 func (p *Plane) Established(ctx context.Context, r kube.Ref) error {
-	return p.Wait(ctx, time.Minute, r.Name+" to be served", func() error {
+	return p.Wait(ctx, patience, r.Name+" to be served", func() error {
 		o, err := p.Admin.Get(ctx, r)
 		if err != nil {
 			return err

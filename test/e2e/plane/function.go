@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
 )
@@ -41,9 +40,9 @@ func (p *Plane) upFunction(ctx context.Context) error {
 }
 
 func (p *Plane) buildFunction(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", p.path("function"), ".") //nolint:gosec // Our own source.
+	// With the flags of every other build of the product, so that its dependencies are compiled once.
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", p.path("function"), ".") //nolint:gosec // Our own source.
 	cmd.Dir = p.Repository
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build the function: %w\n%s", err, out)
 	}
@@ -90,7 +89,7 @@ func (p *Plane) InstallFunction(ctx context.Context, version string, port int) e
 		return err
 	}
 	reference := fmt.Sprintf("%s/%s:%s", p.registry.address, functionRepository, version)
-	if err := p.Wait(ctx, time.Minute, "the package manager to accept the Function", func() error {
+	if err := p.Wait(ctx, patience, "the package manager to accept the Function", func() error {
 		return p.apply(ctx, kube.Object{
 			"apiVersion": "pkg.crossplane.io/v1", "kind": "Function", "metadata": map[string]any{"name": FunctionName},
 			"spec": map[string]any{"package": reference},
@@ -104,7 +103,7 @@ func (p *Plane) InstallFunction(ctx context.Context, version string, port int) e
 // publish tells Crossplane where the function of this package listens, which is what the external package runtime
 // leaves to others, and waits until its revision is healthy.
 func (p *Plane) publish(ctx context.Context, reference string, port int) error {
-	return p.Wait(ctx, 2*time.Minute, "the function's revision", func() error {
+	return p.Wait(ctx, patience, "the function's revision", func() error {
 		revisions, err := p.Admin.List(ctx, "pkg.crossplane.io/v1", "FunctionRevision", "", "pkg.crossplane.io/package="+FunctionName)
 		if err != nil {
 			return err

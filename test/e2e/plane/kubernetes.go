@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/upstream"
@@ -65,7 +64,7 @@ func (p *Plane) upKubernetes(ctx context.Context) error {
 	if err := p.administrator(); err != nil {
 		return err
 	}
-	if err := p.Wait(ctx, 3*time.Minute, "the API server", func() error {
+	if err := p.Wait(ctx, patience, "the API server", func() error {
 		_, err := p.Admin.Raw(ctx, http.MethodGet, "/readyz", nil, "", nil)
 		return err
 	}); err != nil {
@@ -90,7 +89,7 @@ func (p *Plane) upKubernetes(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return p.Wait(ctx, time.Minute, "the default ServiceAccount", func() error {
+	return p.Wait(ctx, patience, "the default ServiceAccount", func() error {
 		_, err := p.Admin.Get(ctx, kube.Ref{APIVersion: "v1", Kind: "ServiceAccount", Namespace: "default", Name: "default"})
 		return err
 	})
@@ -123,11 +122,30 @@ func (p *Plane) upDefinitions(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		for _, o := range objects {
+			storeNewest(o)
+		}
 		if err := p.define(ctx, objects); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// storeNewest makes provider-aws' kinds be stored in the version the set is written in, as they are from 2.6.0 on. The
+// older storage version has lists where the newer one has objects; the package converts between them by a webhook of
+// the provider, and without it the API server prunes what does not fit.
+func storeNewest(o kube.Object) {
+	if o.String("spec", "group") != "s3.aws.upbound.io" || o.String("spec", "names", "kind") == "BucketLifecycleConfiguration" {
+		return
+	}
+	versions := o.Items("spec", "versions")
+	if len(versions) < 2 {
+		return
+	}
+	for _, v := range versions {
+		v["storage"] = v.String("name") == "v1beta2"
+	}
 }
 
 // DefinePlugin installs the barman-cloud plugin's CRD, and again after a test removed it.

@@ -59,9 +59,13 @@ type portMap struct {
 	etcd, etcdPeer, apiserver, kcm                    int
 	crossplaneWebhook, crossplaneMetrics, crossplane  int
 	providerWebhook, providerMetrics, providerHealth  int
-	cnpgWebhook, cnpgMetrics                          int
+	cnpgWebhook, cnpgMetrics, plugin, proxy           int
 	registry, function, functionMetrics, functionNext int
 }
+
+// patience is how long one step of coming up may take. On an idle machine none takes more than ten seconds; on a busy one
+// the API server alone needs a minute to serve a large definition.
+const patience = 5 * time.Minute
 
 // Tools are the programs a control plane is made of.
 func Tools() []string { return []string{"kube", "crossplane", "provider-kubernetes", "cnpg-manager"} }
@@ -88,9 +92,10 @@ func Up(ctx context.Context, o Options) (p *Plane, err error) {
 		return nil, fmt.Errorf("cannot make the run's directory: %w", err)
 	}
 	p.supervisor = newSupervisor(filepath.Join(p.Dir, "log"))
+	started := p // A return of nil must not keep it from being taken down.
 	defer func() {
 		if err != nil {
-			p.Down(true)
+			started.Down(true)
 		}
 	}()
 
@@ -182,7 +187,7 @@ func oneLine(err error) string {
 }
 
 func (p *Plane) allocate() error {
-	free, err := ports(16)
+	free, err := ports(18)
 	if err != nil {
 		return err
 	}
@@ -192,6 +197,7 @@ func (p *Plane) allocate() error {
 		providerWebhook: free[7], providerMetrics: free[8], providerHealth: free[9],
 		cnpgWebhook: free[10], cnpgMetrics: free[11],
 		registry: free[12], function: free[13], functionMetrics: free[14], functionNext: free[15],
+		plugin: free[16], proxy: free[17],
 	}
 	return nil
 }

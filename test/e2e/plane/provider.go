@@ -3,7 +3,6 @@ package plane
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/upstream"
@@ -87,5 +86,5 @@ func providerSystemRole() []kube.Object {
 
 // ready waits for a health endpoint on a port.
 func (p *Plane) ready(ctx context.Context, what, url string) error {
-	return p.Wait(ctx, time.Minute, what, func() error { return p.reachable(ctx, url) })
+	return p.Wait(ctx, patience, what, func() error { return p.reachable(ctx, url) })
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
 )
@@ -46,7 +45,7 @@ func (p *Plane) Install(ctx context.Context, w World, change func(composition ku
 	if err := p.apply(ctx, definition...); err != nil {
 		return err
 	}
-	if err := p.Wait(ctx, 2*time.Minute, "the API of world "+w.Name, func() error {
+	if err := p.Wait(ctx, patience, "the API of world "+w.Name, func() error {
 		o, err := p.Admin.Get(ctx, definition[0].Ref())
 		if err != nil {
 			return err
@@ -86,7 +85,7 @@ func (p *Plane) Uninstall(ctx context.Context, w World) error {
 	if err := p.Admin.Delete(ctx, r); err != nil && !kube.NotFound(err) {
 		return err
 	}
-	return p.Wait(ctx, 2*time.Minute, "the API of world "+w.Name+" to go", func() error {
+	return p.Wait(ctx, patience, "the API of world "+w.Name+" to go", func() error {
 		for _, gone := range []kube.Ref{r, {APIVersion: "apiextensions.k8s.io/v1", Kind: "CustomResourceDefinition", Name: "postgresinstances.database.bizmatters.io"}} {
 			if _, err := p.Admin.Get(ctx, gone); !kube.NotFound(err) {
 				return fmt.Errorf("%s is still there", gone)

@@ -40,7 +40,7 @@ var tools = map[string]Tool{
 		Package: "github.com/crossplane/crossplane/v2/cmd/crossplane",
 		// Without a version the package manager refuses packages that constrain it.
 		Flags: "-X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.4.2",
-		Cold:  6 * time.Minute, Size: 72, Local: []string{"stubs"},
+		Cold:  4 * time.Minute, Size: 72, Local: []string{"stubs"},
 	},
 	"provider-kubernetes": {
 		Name: "provider-kubernetes", Version: "1.3.0", Module: "crossplane",
@@ -51,13 +51,13 @@ var tools = map[string]Tool{
 		Name: "kube", Version: "1.37.2", Module: "kube", Package: ".",
 		Flags: "-X k8s.io/component-base/version.gitVersion=v1.37.2 -X k8s.io/component-base/version.gitMajor=1 " +
 			"-X k8s.io/component-base/version.gitMinor=37 -X k8s.io/client-go/pkg/version.gitVersion=v1.37.2",
-		Cold: 22 * time.Minute, Size: 136,
+		Cold: 28 * time.Minute, Size: 136,
 	},
 	"cnpg-manager": {
 		Name: "cnpg-manager", Version: "1.30.0", Module: "cnpg",
 		Package: "github.com/cloudnative-pg/cloudnative-pg/cmd/manager",
 		Flags:   "-X github.com/cloudnative-pg/cloudnative-pg/pkg/versions.buildVersion=1.30.0",
-		Cold:    5 * time.Minute, Size: 64,
+		Cold:    9 * time.Minute, Size: 64,
 	},
 }
 
