@@ -54,8 +54,8 @@ func request(t testing.TB, composite, policy string) *fnv1.RunFunctionRequest {
 	}
 }
 
-func condition(kind string, status fnv1.Status, reason, message string) *fnv1.Condition {
-	return &fnv1.Condition{Type: kind, Status: status, Reason: reason, Message: &message, Target: fnv1.Target_TARGET_COMPOSITE_AND_CLAIM.Enum()}
+func refused(kind string, status fnv1.Status, message string) *fnv1.Condition {
+	return &fnv1.Condition{Type: kind, Status: status, Reason: "Refused", Message: &message, Target: fnv1.Target_TARGET_COMPOSITE_AND_CLAIM.Enum()}
 }
 
 func TestRunFunctionRefuses(t *testing.T) {
@@ -118,10 +118,10 @@ PostgresInstance shop/orders: spec.version: "16": is a number where a string bel
 				Meta:         &fnv1.ResponseMeta{Tag: "tag", Ttl: durationpb.New(time.Minute)},
 				Requirements: rsp.GetRequirements(),
 				Conditions: []*fnv1.Condition{
-					condition("ContractSatisfied", fnv1.Status_STATUS_CONDITION_FALSE, "Refused", tc.want),
-					condition("Protected", fnv1.Status_STATUS_CONDITION_UNKNOWN, "Refused", unchanged),
-					condition("Recoverable", status, "Refused", rest),
-					condition("DatabaseReady", status, "Refused", rest),
+					refused("ContractSatisfied", fnv1.Status_STATUS_CONDITION_FALSE, tc.want),
+					refused("Protected", fnv1.Status_STATUS_CONDITION_UNKNOWN, unchanged),
+					refused("Recoverable", status, rest),
+					refused("DatabaseReady", status, rest),
 				},
 				Results: []*fnv1.Result{
 					{Severity: fnv1.Severity_SEVERITY_WARNING, Reason: &reason, Message: tc.want, Target: fnv1.Target_TARGET_COMPOSITE_AND_CLAIM.Enum()},
@@ -204,8 +204,8 @@ func TestStatusOf(t *testing.T) {
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i))
+		for _, field := range v.Fields() {
+			fill(field)
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))

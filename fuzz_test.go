@@ -245,7 +245,7 @@ func (m *mutator) change(req *fnv1.RunFunctionRequest) {
 		name := asks[m.next(len(asks))]
 		switch items := req.GetRequiredResources()[name].GetItems(); {
 		case m.next(3) == 0:
-			delete(req.RequiredResources, name)
+			delete(req.GetRequiredResources(), name)
 		case len(items) == 0:
 			req.RequiredResources[name] = &fnv1.Resources{Items: []*fnv1.Resource{{Resource: m.value(3).GetStructValue()}}}
 		default:

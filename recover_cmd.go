@@ -174,7 +174,7 @@ func (c *recoverCmd) write(text []byte, out io.Writer) error {
 		}
 		return nil
 	}
-	file, err := os.OpenFile(c.Output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(c.Output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // A claim is read by whoever reads the repository.
 	if err != nil {
 		return fmt.Errorf("cannot write the claim: %w", err)
 	}

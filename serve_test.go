@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -278,7 +279,7 @@ func TestServeDrains(t *testing.T) {
 	errs := make(chan error, calls)
 	for i := range calls {
 		go func() {
-			tag := fmt.Sprint(i)
+			tag := strconv.Itoa(i)
 			rsp, err := conns[i%clients].RunFunction(within(t), &fnv1.RunFunctionRequest{Meta: &fnv1.RequestMeta{Tag: tag}})
 			if err == nil && rsp.GetMeta().GetTag() != tag {
 				err = fmt.Errorf("the answer to %s is that to %s", tag, rsp.GetMeta().GetTag())
@@ -313,7 +314,7 @@ func TestServeStalledClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close() //nolint:errcheck // The server has closed it.
+		t.Cleanup(func() { conn.Close() })
 		if i%2 == 0 {
 			// The beginning of a TLS handshake, and no more.
 			if _, err := conn.Write([]byte{22, 3, 1, 2, 0, 1}); err != nil {

@@ -21,8 +21,7 @@ func (c coded) Unwrap() error { return c.error }
 
 // exitCode is 1 for a refusal and every other failure, unless the error says otherwise.
 func exitCode(err error) int {
-	var c coded
-	if errors.As(err, &c) {
+	if c, ok := errors.AsType[coded](err); ok {
 		return c.code
 	}
 	return 1

@@ -60,9 +60,7 @@ func bucket(o Options) policyTemplate {
 		{group: "s3.aws.upbound.io", version: s3Versions, operations: written},
 		{group: "s3.aws.m.upbound.io", version: "v1beta1", operations: written},
 	} {
-		for _, name := range []string{"buckets", "bucketversionings", "bucketobjectlockconfigurations"} {
-			r.names = append(r.names, name)
-		}
+		r.names = append(r.names, "buckets", "bucketversionings", "bucketobjectlockconfigurations")
 		on = append(on, r)
 	}
 	isKind := func(kind, cel string) string {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func target() Target {
@@ -109,10 +111,10 @@ func TestGroupsDeterministic(t *testing.T) {
 	tgt := target()
 	tgt.Labels = map[string]string{"team": "dba", "release": "kps", "a": "b"}
 	tgt.Tablespaces = []string{"b", "a"}
-	first, _ := json.Marshal(Groups(tgt))
+	first := Groups(tgt)
 	for range 20 {
-		if next, _ := json.Marshal(Groups(tgt)); string(next) != string(first) {
-			t.Fatalf("two calls differ:\n%s\n%s", first, next)
+		if diff := cmp.Diff(first, Groups(tgt)); diff != "" {
+			t.Fatalf("two calls differ:\n%s", diff)
 		}
 	}
 }

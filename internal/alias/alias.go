@@ -38,7 +38,7 @@ import (
 const (
 	// AskServiceHolder and AskSecretHolder are the Objects that stand for the alias: whoever's they are holds it.
 	AskServiceHolder = "alias-service-holder"
-	AskSecretHolder  = "alias-secret-holder"
+	AskSecretHolder  = "alias-secret-holder" //nolint:gosec // The name of a question.
 	// AskService is the Service itself, which must not be a stranger's.
 	AskService = "alias-service"
 )
@@ -91,13 +91,13 @@ func Make(c *claim.Claim, live *world.Cluster, v world.View) Plan {
 	p := Plan{HostNames: hostNames(c, live)}
 	held, former := holds(c, v)
 	if alias == "" {
-		p.Released = append(held, former...)
+		p.Released = slices.Concat(held, former)
 		return p
 	}
 	p.Status = &v1alpha1.AliasStatus{Name: alias}
 	switch {
 	case len(former) > 0:
-		p.Released = append(held, former...)
+		p.Released = slices.Concat(held, former)
 		p.Status.Message = "an earlier alias is let go of first"
 	case len(held) > 0 && !lost(c, held, v):
 		p.Emit = true
@@ -154,7 +154,7 @@ func (p *Plan) take(c *claim.Claim, live *world.Cluster, v world.View) {
 		return
 	}
 	if p.Status.Holder != "" {
-		p.Status.Message += fmt.Sprintf("; until then the name leads to %s", p.Status.Holder)
+		p.Status.Message += "; until then the name leads to " + p.Status.Holder
 	}
 }
 

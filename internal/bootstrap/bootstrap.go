@@ -98,7 +98,7 @@ func Make(c *claim.Claim, p *v1beta1.Policy, place hardened.Place, live *world.C
 	}
 	if live == nil && c.Spec.Bootstrap != nil && m.plan.Bootstrap.Stanza == nil && len(m.plan.Waiting) == 0 {
 		// Refused already; but a waiver must never turn a recovery that cannot be done into an empty database.
-		m.waitFor("a source it can be made from")
+		m.waitForf("a source it can be made from")
 	}
 	m.plan.Findings = claim.Named(m.plan.Findings, c.Namespace, c.Name)
 	return m.plan
@@ -119,7 +119,7 @@ func (m *maker) refuse(rule, path, value, message, fix string) {
 	m.plan.Findings = append(m.plan.Findings, contract.Finding{Rule: rule, Path: path, Value: value, Message: message, Fix: fix})
 }
 
-func (m *maker) waitFor(format string, args ...any) {
+func (m *maker) waitForf(format string, args ...any) {
 	m.plan.Waiting = append(m.plan.Waiting, fmt.Sprintf(format, args...))
 }
 

@@ -92,7 +92,7 @@ func (m *maker) copying(s source, from string, schemaOnly, follow bool) {
 			"that nothing writes to %s any more: the copy is of one moment, and what is committed there afterwards would be missing here without anybody noticing")
 	}
 	if s.cluster.ReadyCondition != "True" {
-		m.waitFor("%s to be ready: a copy of a database that is failing over breaks off", s.name)
+		m.waitForf("%s to be ready: a copy of a database that is failing over breaks off", s.name)
 	}
 }
 
@@ -101,5 +101,5 @@ func (m *maker) confirmed(annotation, source, what string) {
 	if m.claim.Annotations[annotation] == source {
 		return
 	}
-	m.waitFor("you to confirm "+what+". Confirm with the annotation %s: %s on this claim (docs/upgrade.md)", source, annotation, source)
+	m.waitForf("you to confirm "+what+". Confirm with the annotation %s: %s on this claim (docs/upgrade.md)", source, annotation, source)
 }

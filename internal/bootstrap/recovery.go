@@ -23,7 +23,7 @@ func (m *maker) recovering(r *v1alpha1.Recovery) {
 		return
 	}
 	if s.name == m.claim.Name && s.cluster != nil {
-		m.waitFor("the answer whether the database of this name lives")
+		m.waitForf("the answer whether the database of this name lives")
 		return
 	}
 	m.plan.Status.Source = s.String()
@@ -105,10 +105,10 @@ func (m *maker) waitForSource(a hardened.SourceArchive) {
 		return
 	}
 	if keys := m.view.SecretFacts(hardened.SourceCredentials); !keys.Synced {
-		m.waitFor("the keys to the source's archive: %s", keys.Reason)
+		m.waitForf("the keys to the source's archive: %s", keys.Reason)
 	}
 	if _, there := m.view.Wrapped(hardened.SourceObjectStore); !there && hardened.Plugin(m.policy) {
-		m.waitFor("the description of the source's archive to exist")
+		m.waitForf("the description of the source's archive to exist")
 	}
 }
 

@@ -43,7 +43,7 @@ func (m *maker) source(name string, stated *v1alpha1.Archive) (s source, known b
 		known = false
 	}
 	if !known {
-		m.waitFor("the answer what is left of %s", name)
+		m.waitForf("the answer what is left of %s", name)
 	}
 	return s, known
 }

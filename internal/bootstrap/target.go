@@ -75,7 +75,7 @@ func moment(text string) (time.Time, bool) {
 // judgeWindow judges the target against what can be recovered.
 func (m *maker) judgeWindow(r *v1alpha1.Recovery, s source, at location) {
 	if at.known && at.window.RecoverableSince == "" && s.cluster != nil && s.stated == nil {
-		m.waitFor("the first base backup of %s: there is nothing to recover from yet", s.name)
+		m.waitForf("the first base backup of %s: there is nothing to recover from yet", s.name)
 	}
 	wanted, ok := moment(r.TargetTime)
 	if !ok {
@@ -93,7 +93,7 @@ func (m *maker) judgeWindow(r *v1alpha1.Recovery, s source, at location) {
 			"lies in the future: recovery would reach the end of the archive, not find it, and fail for good",
 			"write a moment that has passed, or leave the target out to recover everything")
 	case s.cluster != nil && wanted.Add(settling).After(m.now) && !covered(wanted, at.window):
-		m.waitFor("%s, when all WAL of the target is sure to be archived", wanted.Add(settling).UTC().Format(time.RFC3339))
+		m.waitForf("%s, when all WAL of the target is sure to be archived", wanted.Add(settling).UTC().Format(time.RFC3339))
 	}
 }
 

@@ -161,7 +161,7 @@ func (j *judge) manifests(docs []source.Document) {
 		}
 	}
 	o := contract.Options{}
-	if j.Options.Policy != nil {
+	if j.Policy != nil {
 		o = contract.OptionsFor(j.policy)
 	}
 	o.Complete, o.Composed = j.Complete, false

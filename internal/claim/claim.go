@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
@@ -156,9 +157,7 @@ func AsComposite(o manifest.Object, scope Scope) manifest.Object {
 		return o
 	}
 	spec := manifest.Object{}
-	for key, value := range manifest.Map(o, "spec") {
-		spec[key] = value
-	}
+	maps.Copy(spec, manifest.Map(o, "spec"))
 	if bad, ok := o["spec"]; ok && len(spec) == 0 {
 		if _, isMap := bad.(map[string]any); !isMap && bad != nil {
 			return o // Not a mapping: leave it to Decode to say so.

@@ -15,15 +15,16 @@ import (
 const (
 	SuffixConnection  = "-conn"
 	SuffixObjectStore = "-archive"
-	SuffixCredentials = "-archive-keys" //nolint:gosec // The name of a Secret, not its content.
+	SuffixCredentials = "-archive-keys"
 	SuffixMetrics     = "-metrics"
 	SuffixQueries     = "-queries"
 	SuffixDashboard   = "-dashboard"
 	SuffixAlerts      = "-alerts"
 	SuffixPresence    = "-presence"
-	// Of a recovered or upgraded database: its own description of, and its own keys to, the source.
+	// SuffixSource is that of a recovered or upgraded database's own description of the source, SuffixSourceKeys that of
+	// its own keys to it.
 	SuffixSource     = "-source"
-	SuffixSourceKeys = "-source-keys" //nolint:gosec // The name of a Secret, not its content.
+	SuffixSourceKeys = "-source-keys"
 	SuffixPublisher  = "-publisher"
 )
 
@@ -47,7 +48,7 @@ const (
 var dns1035 = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
 
 func judgeName(name string) contract.Findings {
-	problem := ""
+	var problem string
 	switch {
 	case name == "":
 		problem = "is missing"
@@ -156,7 +157,7 @@ func Bounded(name string, most int) string {
 func hash(parts ...string) string {
 	h := sha256.New()
 	for _, part := range parts {
-		fmt.Fprintf(h, "%d:%s", len(part), part)
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

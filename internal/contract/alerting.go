@@ -55,8 +55,8 @@ func judgePrometheusRule(j *judge, d *document) {
 }
 
 func (j *judge) judgeMetric(name, method string) (message, fix string) {
-	if real, invented := specified[name]; invented && !j.records(name) {
-		return "is exported by no CloudNativePG, and no recording rule of this set makes it: the alert never fires", "add a recording rule that makes it from " + real
+	if actual, invented := specified[name]; invented && !j.records(name) {
+		return "is exported by no CloudNativePG, and no recording rule of this set makes it: the alert never fires", "add a recording rule that makes it from " + actual
 	}
 	if metric, ok := strings.CutPrefix(name, familyPlugin); ok {
 		switch {

@@ -7,26 +7,26 @@ import (
 // judgeArchiver: every WAL file reaches an object store, through exactly one archiver with explicit names (CNPG-2.1),
 // into a folder of its own (ZDL-05).
 func judgeArchiver(j *judge, c *cluster) {
-	refuse := func(path, value, message, fix string) {
-		j.refuse(c.document, "CNPG-2.1", path, value, message, fix)
+	refuse := func(path, message, fix string) {
+		j.refuse(c.document, "CNPG-2.1", path, "", message, fix)
 	}
 	switch len(c.archivers) {
 	case 0:
-		refuse("spec.plugins", "", "nothing archives: archive_command succeeds without storing anything, the Cluster looks perfectly healthy and cannot be recovered",
+		refuse("spec.plugins", "nothing archives: archive_command succeeds without storing anything, the Cluster looks perfectly healthy and cannot be recovered",
 			"add one entry {name: "+pluginName+", isWALArchiver: true, parameters: {barmanObjectName: …, serverName: …}}")
 		return
 	case 1:
 	default:
-		refuse(c.archivers[1], "", "is a second archiver beside "+c.archivers[0]+": a WAL file counts as archived only where both succeed, and both may write to one folder",
+		refuse(c.archivers[1], "is a second archiver beside "+c.archivers[0]+": a WAL file counts as archived only where both succeed, and both may write to one folder",
 			"keep one plugins[] entry and no barmanObjectStore")
 		return
 	}
 	if j.options.Method != "" && c.method != j.options.Method {
-		refuse(c.archivers[0], "", "archives with the method "+c.method+", the policy says "+j.options.Method, "use the policy's method")
+		refuse(c.archivers[0], "archives with the method "+c.method+", the policy says "+j.options.Method, "use the policy's method")
 	}
 	if c.method == methodInTree {
 		if c.serverName == "" {
-			refuse("spec.backup.barmanObjectStore.serverName", "", "is missing: the folder follows from the Cluster's name, and its next incarnation would archive over this one", "write a serverName")
+			refuse("spec.backup.barmanObjectStore.serverName", "is missing: the folder follows from the Cluster's name, and its next incarnation would archive over this one", "write a serverName")
 		}
 		j.judgeStore(c.archive, true)
 		j.judgeRetention(c.document, "spec.backup.retentionPolicy", c.archive.retention)
@@ -183,7 +183,7 @@ func (j *judge) judgeStore(a archive, archivedTo bool) {
 		j.refuse(a.document, rule, a.at+path, value, message, fix)
 	}
 	destination := text(a.configuration, "destinationPath")
-	switch name, _ := splitDestination(destination); {
+	switch name := bucketOf(destination); {
 	case destination == "":
 		refuse("CNPG-2.2", ".destinationPath", "", "is missing: there is no place to archive to", "write destinationPath: s3://<bucket>/<path>/")
 	case strings.Contains(destination, "@"):

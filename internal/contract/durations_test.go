@@ -38,7 +38,7 @@ func TestPostgresTime(t *testing.T) {
 
 func TestPostgresBool(t *testing.T) {
 	for value, want := range map[string]string{
-		"on": "on", "ON": "on", "true": "on", "t": "on", "tru": "on", "y": "on", "Yes": "on", "1": "on", " on ": "on", "'on'": "on",
+		"on": "on", "ON": "on", "true": "on", "t": "on", "tru": "on", "y": "on", "Yes": "on", "1": "on", " on ": "on", "'on'": "on", //nolint:gocritic // The blanks are the case.
 		"off": "off", "of": "off", "OFF": "off", "f": "off", "false": "off", "n": "off", "no": "off", "0": "off",
 		"o": "?", "": "?", "2": "?", "onn": "?", "offf": "?", "yess": "?", "truefalse": "?", "-": "?",
 	} {

@@ -156,13 +156,13 @@ func parseBool(value string) (on, ok bool) {
 	}
 	switch v[0] {
 	case 't':
-		return true, strings.HasPrefix("true", v)
+		return true, isPrefix(v, "true")
 	case 'f':
-		return false, strings.HasPrefix("false", v)
+		return false, isPrefix(v, "false")
 	case 'y':
-		return true, strings.HasPrefix("yes", v)
+		return true, isPrefix(v, "yes")
 	case 'n':
-		return false, strings.HasPrefix("no", v)
+		return false, isPrefix(v, "no")
 	case 'o':
 		return v == "on", v == "on" || v == "of" || v == "off"
 	case '1':
@@ -172,3 +172,5 @@ func parseBool(value string) (on, ok bool) {
 	}
 	return false, false
 }
+
+func isPrefix(v, word string) bool { return strings.HasPrefix(word, v) }

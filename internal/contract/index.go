@@ -265,7 +265,7 @@ func (j *judge) relateCluster(c *cluster) {
 			}
 		}
 	}
-	c.archive.bucket, _ = splitDestination(text(c.archive.configuration, "destinationPath"))
+	c.archive.bucket = bucketOf(text(c.archive.configuration, "destinationPath"))
 }
 
 // find returns the document of a kind, namespace and name.
@@ -341,12 +341,12 @@ func (j *judge) bucketNamed(name string) *bucketState {
 	return &j.buckets[len(j.buckets)-1]
 }
 
-// splitDestination takes "s3://bucket/path/" apart.
-func splitDestination(destination string) (bucket, path string) {
+// bucketOf is the bucket of a destination such as "s3://bucket/path/", or "" where it is no S3 URL.
+func bucketOf(destination string) string {
 	rest, ok := strings.CutPrefix(destination, "s3://")
 	if !ok {
-		return "", ""
+		return ""
 	}
-	bucket, path, _ = strings.Cut(rest, "/")
-	return bucket, strings.Trim(path, "/")
+	bucket, _, _ := strings.Cut(rest, "/")
+	return bucket
 }

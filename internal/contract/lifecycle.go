@@ -15,7 +15,7 @@ func judgeLifecycle(j *judge, d *document) {
 		}
 		eachMap(rule, "expiration", at, func(expiration node, at string) {
 			for _, limit := range []string{"days", "date"} {
-				if n, isNumber := integer(expiration, limit); has(expiration, limit) && !(isNumber && n == 0) && expiration[limit] != "" {
+				if n, isNumber := integer(expiration, limit); has(expiration, limit) && (!isNumber || n != 0) && expiration[limit] != "" {
 					refuse(at+"."+limit, written(expiration[limit]), "expires current versions: when the schedule of backups stops, the only base backup goes, and with it the history of timelines",
 						"remove it; retention is the backup tool's, lifecycle clears noncurrent versions")
 				}

@@ -62,7 +62,7 @@ func (j *judge) judgeDeletion(d *document) {
 // allOf says whether managementPolicies is absent or ["*"], which leaves the decision to deletionPolicy.
 func allOf(spec node) bool {
 	policies := items(spec, "managementPolicies")
-	return policies == nil || len(policies) == 1 && policies[0] == "*"
+	return policies == nil || len(policies) == 1 && policies[0] == "*" //nolint:gocritic // An empty list allows nothing; an absent one allows everything.
 }
 
 const fixPolicies = "write managementPolicies: [Observe, Create, Update, LateInitialize]"

@@ -16,7 +16,7 @@ const maxArchiveTimeout = 5 * time.Minute
 // fixedParameters are the operator's own: CloudNativePG refuses them in lower case, and lets other spellings pass.
 var fixedParameters = func() map[string]bool {
 	m := map[string]bool{}
-	for _, name := range strings.Fields(`
+	for name := range strings.FieldsSeq(`
 		allow_system_table_mods archive_cleanup_command archive_command archive_mode bonjour bonjour_name cluster_name
 		config_file data_directory data_sync_retry event_source external_pid_file hba_file hot_standby ident_file
 		jit_provider listen_addresses log_destination log_directory log_file_mode log_filename log_rotation_age

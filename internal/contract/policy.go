@@ -40,28 +40,7 @@ func JudgePolicy(p *v1beta1.Policy) Findings {
 	}
 
 	b := p.Bucket
-	switch b.Mode {
-	case "existing":
-		if b.Name == "" {
-			refuse("API-2", "bucket.name", "", "is missing: mode existing adopts a bucket somebody else made", "write the bucket's name")
-		}
-	default:
-		if b.Prefix == "" {
-			refuse("API-2", "bucket.prefix", "", "is missing: the names of buckets are unique world-wide and start with it", "write your organisation and environment, for instance acme-prod")
-		}
-		if b.EndpointURL != "" {
-			refuse("CNPG-4.3", "bucket.endpointURL", b.EndpointURL, "mode managed makes buckets on AWS only: on another store the lock could neither be set nor be observed through provider-aws",
-				"create the bucket with Object Lock there and write mode: existing and its name")
-		}
-	}
-	if b.Name != "" && b.Mode != "existing" {
-		refuse("API-2", "bucket.name", b.Name, "has no meaning in mode managed, where every claim gets a bucket of its own", "remove it, or write mode: existing")
-	}
-	found = append(found, judgeEndpoint("bucket.endpointURL", b.EndpointURL)...)
-	if b.Region == "" {
-		refuse("API-2", "bucket.region", "", "is missing", "write the region, for instance eu-central-1")
-	}
-
+	found = append(found, judgePolicyBucket(b)...)
 	s, err := schedule.Parse(p.Backup.Schedule)
 	if err != nil {
 		refuse("CNPG-3.1", "backup.schedule", p.Backup.Schedule, "is not a schedule: "+err.Error(), fixSchedule)
@@ -70,7 +49,7 @@ func JudgePolicy(p *v1beta1.Policy) Findings {
 		found = append(found, judgeLock("bucket.lockDays", b.LockDays, p.Backup.RetentionDays, b.MaxLockDays, s)...)
 	}
 	if p.Backup.RetentionDays < MinRetentionDays {
-		refuse("CNPG-3.2", "backup.retentionDays", fmt.Sprint(p.Backup.RetentionDays), "is below the contract's 30 days", "write 30 or more")
+		refuse("CNPG-3.2", "backup.retentionDays", strconv.FormatInt(p.Backup.RetentionDays, 10), "is below the contract's 30 days", "write 30 or more")
 	}
 	found = append(found, judgeEnvironment("backup.sidecarEnv", p.Backup.SidecarEnv)...)
 	for at, location := range map[string]v1beta1.RemoteKey{"credentials.accessKeyID": p.Credentials.AccessKeyID, "credentials.secretAccessKey": p.Credentials.SecretAccessKey} {
@@ -115,6 +94,36 @@ func JudgePolicy(p *v1beta1.Policy) Findings {
 		}
 	}
 	return append(found, judgeWaivers(p)...)
+}
+
+// judgePolicyBucket: a bucket of the claim's own, or somebody's to adopt, reachable where the policy says.
+func judgePolicyBucket(b v1beta1.Bucket) Findings {
+	var found Findings
+	refuse := func(rule, path, value, message, fix string) {
+		found = append(found, Finding{Rule: rule, Path: path, Value: value, Message: message, Fix: fix})
+	}
+	switch b.Mode {
+	case "existing":
+		if b.Name == "" {
+			refuse("API-2", "bucket.name", "", "is missing: mode existing adopts a bucket somebody else made", "write the bucket's name")
+		}
+	default:
+		if b.Prefix == "" {
+			refuse("API-2", "bucket.prefix", "", "is missing: the names of buckets are unique world-wide and start with it", "write your organisation and environment, for instance acme-prod")
+		}
+		if b.EndpointURL != "" {
+			refuse("CNPG-4.3", "bucket.endpointURL", b.EndpointURL, "mode managed makes buckets on AWS only: on another store the lock could neither be set nor be observed through provider-aws",
+				"create the bucket with Object Lock there and write mode: existing and its name")
+		}
+	}
+	if b.Name != "" && b.Mode != "existing" {
+		refuse("API-2", "bucket.name", b.Name, "has no meaning in mode managed, where every claim gets a bucket of its own", "remove it, or write mode: existing")
+	}
+	found = append(found, judgeEndpoint("bucket.endpointURL", b.EndpointURL)...)
+	if b.Region == "" {
+		refuse("API-2", "bucket.region", "", "is missing", "write the region, for instance eu-central-1")
+	}
+	return found
 }
 
 // isPrincipal says whether an ARN, which may have wildcards, names somebody in particular: one account, and not all of
@@ -249,9 +258,9 @@ func judgeLock(at string, days, retention, most int64, s schedule.Schedule) Find
 	least := lock.MinDays(retention, s.MaxGap())
 	switch {
 	case days < least:
-		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days), Message: lockTooShort(retention, least), Fix: orMore(least)}}
+		return Findings{{Rule: "ZDL-01", Path: at, Value: strconv.FormatInt(days, 10), Message: lockTooShort(retention, least), Fix: orMore(least)}}
 	case most > 0 && days > most:
-		return Findings{{Rule: "ZDL-01", Path: at, Value: fmt.Sprint(days), Message: lockTooLong(most), Fix: orLess(most)}}
+		return Findings{{Rule: "ZDL-01", Path: at, Value: strconv.FormatInt(days, 10), Message: lockTooLong(most), Fix: orLess(most)}}
 	}
 	return nil
 }

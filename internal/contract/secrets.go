@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -88,10 +89,8 @@ func holdsSecret(value any) bool {
 			}
 		}
 	case []any:
-		for _, item := range v {
-			if holdsSecret(item) {
-				return true
-			}
+		if slices.ContainsFunc(v, holdsSecret) {
+			return true
 		}
 	}
 	return false

@@ -152,7 +152,7 @@ func weaken(set []manifest.Object, kind, path string, value any) (weak []manifes
 		case path == "":
 			ok = true // The document as a whole is left out.
 		default:
-			c := clone(map[string]any(o)).(map[string]any) //nolint:forcetypeassert // clone keeps types.
+			c := clone(map[string]any(o)).(map[string]any)
 			m := manifest.Object(c)
 			if !outside {
 				m = m.Unwrap()
@@ -257,7 +257,7 @@ func TestEveryFieldIsJudgedOrKnownToBeFree(t *testing.T) {
 func noticed(set []manifest.Object, i int, path []string, o contract.Options) bool {
 	for _, value := range []any{gone, "nonsense", int64(-1), true, false} {
 		weak := slices.Clone(set)
-		c := clone(map[string]any(set[i])).(map[string]any) //nolint:forcetypeassert // clone keeps types.
+		c := clone(map[string]any(set[i])).(map[string]any)
 		replace(c, path, value)
 		weak[i] = manifest.Object(c)
 		if len(contract.JudgeManifests(weak, o)) > 0 {

@@ -40,7 +40,7 @@ func Status(w io.Writer, o manifest.Object) (contract.Verdict, error) {
 	}
 	var b strings.Builder
 	b.WriteString(name + "\n")
-	facts(&b, "  ", []fact{
+	facts(&b, []fact{
 		{"PostgreSQL", s.Version}, {"Image", s.Image}, {"Instances", s.Instances}, {"Phase", s.Phase},
 		{"Database", owned(s.Database, s.Owner)}, {"Connection", s.SecretName}, {"Alias", alias(s.Alias)},
 	})
@@ -49,7 +49,7 @@ func Status(w io.Writer, o manifest.Object) (contract.Verdict, error) {
 	backup(&b, s.Backup)
 	if bs := s.Bootstrap; bs != nil {
 		b.WriteString("\nBootstrap\n")
-		facts(&b, "  ", []fact{{"Method", bs.Method}, {"Source", bs.Source}, {"Inert", inert(bs.Inert)}, {"Next", bs.Message}})
+		facts(&b, []fact{{"Method", bs.Method}, {"Source", bs.Source}, {"Inert", inert(bs.Inert)}, {"Next", bs.Message}})
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return verdict, fmt.Errorf("cannot write the status: %w", err)
@@ -75,11 +75,11 @@ func statusOf(o manifest.Object) (*status, error) {
 type fact struct{ label, value string }
 
 // facts writes what is known, and nothing about the rest.
-func facts(b *strings.Builder, indent string, fs []fact) {
+func facts(b *strings.Builder, fs []fact) {
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0) //nolint:mnd // Two spaces between the columns.
 	for _, f := range fs {
 		if f.value != "" {
-			fmt.Fprintf(t, "%s%s\t%s\n", indent, f.label, f.value) //nolint:errcheck // A strings.Builder takes everything.
+			fmt.Fprintf(t, "  %s\t%s\n", f.label, f.value) //nolint:errcheck // A strings.Builder takes everything.
 		}
 	}
 	t.Flush() //nolint:errcheck,gosec // A strings.Builder takes everything.
@@ -98,7 +98,7 @@ func rules(b *strings.Builder, c *v1alpha1.ContractStatus) contract.Verdict {
 				continue
 			}
 			rule, _ := contract.RuleByID(r.ID)
-			fmt.Fprintf(b, "  %-9s %-8s  %s\n", verdict, r.ID, rule.Title) //nolint:errcheck // A strings.Builder takes everything.
+			fmt.Fprintf(b, "  %-9s %-8s  %s\n", verdict, r.ID, rule.Title)
 			for line := range strings.Lines(r.Message) {
 				b.WriteString("            " + wrap(line, 12) + "\n") //nolint:mnd // Below the id.
 			}
@@ -109,7 +109,7 @@ func rules(b *strings.Builder, c *v1alpha1.ContractStatus) contract.Verdict {
 			satisfied++
 		}
 	}
-	fmt.Fprintf(b, "  %d of %d rules are satisfied.\n", satisfied, len(c.Rules)) //nolint:errcheck // A strings.Builder takes everything.
+	fmt.Fprintf(b, "  %d of %d rules are satisfied.\n", satisfied, len(c.Rules))
 	return contract.Verdict(c.Verdict)
 }
 
@@ -122,7 +122,7 @@ func conditions(b *strings.Builder, cs []condition) {
 	for _, c := range cs {
 		fs = append(fs, fact{c.Type, strings.TrimSpace(fmt.Sprintf("%-7s %s", c.Status, strings.TrimSuffix(c.Reason+": "+oneLine(c.Message), ": ")))})
 	}
-	facts(b, "  ", fs)
+	facts(b, fs)
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
@@ -141,7 +141,7 @@ func backup(b *strings.Builder, s *v1alpha1.BackupStatus) {
 	if since == "" {
 		since = "nothing can be recovered yet"
 	}
-	facts(b, "  ", []fact{
+	facts(b, []fact{
 		{"Archive", archive}, {"Schedule", s.Schedule}, {"Retention", inDays(s.RetentionDays)}, {"Lock", inDays(s.LockDays)},
 		{"Last backup", s.LastBackup}, {"Recoverable since", since},
 	})

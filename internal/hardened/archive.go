@@ -1,6 +1,7 @@
 package hardened
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
@@ -73,9 +74,7 @@ func dataCompression(codec string) string {
 // storeEnvironment tells the S3 client its region; CloudNativePG's own field for it wants a Secret.
 func (b builder) storeEnvironment() []any {
 	env := map[string]string{"AWS_DEFAULT_REGION": b.Policy.Bucket.Region}
-	for name, value := range b.Policy.Backup.SidecarEnv {
-		env[name] = value
-	}
+	maps.Copy(env, b.Policy.Backup.SidecarEnv)
 	out := make([]any, 0, len(env))
 	for _, name := range manifest.SortedKeys(env) {
 		out = append(out, map[string]any{"name": name, "value": env[name]})

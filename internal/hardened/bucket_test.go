@@ -2,6 +2,7 @@ package hardened
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"testing"
 
@@ -23,9 +24,7 @@ func TestBucketPolicyDeniesWhatLockAloneLeavesOpen(t *testing.T) {
 			"action": "s3:PutObject", "resource": "arn:aws:s3:::acme/shop/orders/base.tar",
 			"aws:SecureTransport": "true", "s3:TlsVersion": "1.3", "aws:PrincipalArn": "arn:aws:iam::111122223333:user/orders-archive",
 		}
-		for k, v := range change {
-			r[k] = v
-		}
+		maps.Copy(r, change)
 		return r
 	}
 	const retention = "s3:object-lock-remaining-retention-days"

@@ -1,6 +1,7 @@
 package hardened
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
@@ -58,8 +59,8 @@ func (b builder) cluster() manifest.Object {
 	if c.WALStorageGB > 0 {
 		spec["walStorage"] = b.volume(c.WALStorageGB)
 	}
-	if len(b.Request.Bootstrap.ExternalClusters) > 0 {
-		spec["externalClusters"] = b.Request.Bootstrap.ExternalClusters
+	if len(b.Bootstrap.ExternalClusters) > 0 {
+		spec["externalClusters"] = b.Bootstrap.ExternalClusters
 	}
 	b.certificates(spec)
 	b.archive(spec)
@@ -140,7 +141,7 @@ func (b builder) volume(sizeGB int64) map[string]any {
 }
 
 func (b builder) bootstrap() map[string]any {
-	if s := b.Request.Bootstrap.Stanza; s != nil {
+	if s := b.Bootstrap.Stanza; s != nil {
 		return s
 	}
 	return map[string]any{"initdb": map[string]any{
@@ -182,9 +183,7 @@ func override(out map[string]any, q *v1alpha1.Quantities) {
 	if q == nil {
 		return
 	}
-	for name, value := range quantities(v1beta1.Quantities(*q)) {
-		out[name] = value
-	}
+	maps.Copy(out, quantities(v1beta1.Quantities(*q)))
 }
 
 // Image is the catalogue's image for a claim, or "" where the catalogue has none (ZDL-11: never the operator's own

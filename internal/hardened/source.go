@@ -13,7 +13,7 @@ import (
 
 // Names of the composed resources a source needs. They never change.
 const (
-	SourceCredentials = "source-credentials"
+	SourceCredentials = "source-credentials" //nolint:gosec // The name of a composed resource.
 	SourceObjectStore = "source-object-store"
 )
 

@@ -1,5 +1,7 @@
 package manifest
 
+import "slices"
+
 import "strconv"
 
 // Copy returns what lies at a path of any tree as plain JSON-shaped values that share nothing with it, and nil where
@@ -46,5 +48,5 @@ func CopyList(t Tree, path ...string) []any {
 }
 
 func below(path []string, key string) []string {
-	return append(path[:len(path):len(path)], key)
+	return append(slices.Clip(path), key)
 }

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -69,7 +70,7 @@ func checkWrittenOut(t *testing.T, p any) {
 	if len(found.Violations()) > 0 || again == nil {
 		t.Fatalf("with its defaults written out it is refused: %s", found)
 	}
-	if encoded, err := json.Marshal(again); err != nil || string(encoded) != string(raw) {
+	if encoded, err := json.Marshal(again); err != nil || !bytes.Equal(encoded, raw) {
 		t.Errorf("with its defaults written out it is another policy (%v):\n%s\n%s", err, raw, encoded)
 	}
 }

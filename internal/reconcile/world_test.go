@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,7 +152,7 @@ func (s *story) play(line string) {
 				again.Existing = append(again.Existing, o)
 			}
 		}
-		again.Composite["metadata"].(map[string]any)["uid"] = "another" //nolint:forcetypeassert // The fixture's own form.
+		again.Composite["metadata"].(map[string]any)["uid"] = "another"
 		s.world = again
 	default:
 		s.t.Fatalf("unknown step %q", line)
@@ -173,11 +174,9 @@ func (s *story) change(o manifest.Object, path, value string) {
 		}
 		next, ok := at[key].(map[string]any)
 		if list, isList := at[key].([]any); isList {
-			next, ok = s.condition(list, keys[i+1]), true
+			next = s.condition(list, keys[i+1])
 			keys[i+1] = "" // The type of the condition has been read.
-			for field, v := range document(s.t, value) {
-				next[field] = v
-			}
+			maps.Copy(next, document(s.t, value))
 			return
 		}
 		if !ok {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
@@ -29,8 +30,8 @@ func (r *Report) github(to io.Writer) error {
 			add("file", file)
 		}
 		if line > 0 {
-			add("line", fmt.Sprint(line))
-			add("col", fmt.Sprint(column))
+			add("line", strconv.Itoa(line))
+			add("col", strconv.Itoa(column))
 		}
 		add("title", title)
 		fmt.Fprintf(w, "::%s %s::%s\n", commands[level], strings.Join(properties, ","), escapeMessage.Replace(message)) //nolint:errcheck // Flush returns it.

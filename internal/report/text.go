@@ -36,7 +36,7 @@ func (r *Report) text(to io.Writer, color bool) error {
 		c = ansi
 	}
 	line := func(place string, level Level, text string) {
-		w.WriteString(c.bold + place + ":" + c.reset + " " + c.of(level) + string(level) + ":" + c.reset + " " + text + "\n") //nolint:errcheck // Flush returns it.
+		w.WriteString(c.bold + place + ":" + c.reset + " " + c.of(level) + string(level) + ":" + c.reset + " " + text + "\n") //nolint:errcheck,gosec // Flush returns it.
 	}
 	for _, p := range r.Problems {
 		line(place(p.File, p.Line, p.Column), Error, printable(p.Message))

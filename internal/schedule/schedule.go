@@ -6,6 +6,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -40,7 +41,7 @@ func Parse(text string) (Schedule, error) {
 	fields := strings.Fields(text)
 	switch {
 	case len(fields) == 0:
-		return Schedule{}, fmt.Errorf("it is empty")
+		return Schedule{}, errors.New("it is empty")
 	case strings.HasPrefix(fields[0], "@"):
 	case len(fields) == 5:
 		fields = append([]string{"0"}, fields...)
@@ -85,11 +86,11 @@ func parse(text string) (s Schedule, err error) {
 	defer func() {
 		// The parser panics on some malformed input ("TZ=UTC" alone).
 		if r := recover(); r != nil {
-			s, err = Schedule{}, fmt.Errorf("it cannot be read")
+			s, err = Schedule{}, errors.New("it cannot be read")
 		}
 	}()
 	if strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ=") {
-		return Schedule{}, fmt.Errorf("it names a time zone; schedules are in UTC")
+		return Schedule{}, errors.New("it names a time zone; schedules are in UTC")
 	}
 	parsed, err := cron.Parse(text)
 	if err != nil {
@@ -101,38 +102,33 @@ func parse(text string) (s Schedule, err error) {
 		s.runs = int(windowEnd.Sub(windowStart) / every.Delay)
 		return s, nil
 	}
-	s.measure(parsed)
+	s.runs, s.maxGap = measure(parsed)
 	if s.runs == 0 {
-		return Schedule{}, fmt.Errorf("it never fires")
+		return Schedule{}, errors.New("it never fires")
 	}
 	return s, nil
 }
 
-func (s *Schedule) measure(parsed cron.Schedule) {
+// measure counts the runs in the window and finds the longest time between two of them.
+func measure(parsed cron.Schedule) (runs int, gap time.Duration) {
 	first := parsed.Next(windowStart.Add(-time.Second))
 	if first.IsZero() || first.After(windowEnd) {
-		return
+		return 0, 0
 	}
 	last := first
-	s.runs = 1
-	for s.runs < measuredRuns {
+	for runs = 1; runs < measuredRuns; runs++ {
 		next := parsed.Next(last)
 		if next.IsZero() {
-			break
+			return runs, max(gap, windowEnd.Sub(last)) // It stops firing.
 		}
-		s.maxGap = max(s.maxGap, next.Sub(last))
+		gap = max(gap, next.Sub(last))
 		if next.After(windowEnd) {
-			return
+			return runs, gap
 		}
 		last = next
-		s.runs++
 	}
-	if s.runs == measuredRuns {
-		// Scaled up to the window; the gaps of such a schedule are of no interest.
-		s.runs = int(float64(s.runs-1) * float64(windowEnd.Sub(windowStart)) / float64(max(last.Sub(first), time.Second)))
-		return
-	}
-	s.maxGap = max(s.maxGap, windowEnd.Sub(last)) // It stops firing.
+	// Scaled up to the window; the gaps of such a schedule are of no interest.
+	return int(float64(runs-1) * float64(windowEnd.Sub(windowStart)) / float64(max(last.Sub(first), time.Second))), gap
 }
 
 // MaxGap is the longest time between two runs.

@@ -48,7 +48,10 @@ func Parse(raw []byte) (*Schema, error) {
 	if err := dec.Decode(s); err != nil {
 		return nil, fmt.Errorf("cannot read the schema: %w", err)
 	}
-	return s, s.compile()
+	if err := s.compile(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // MustParse is Parse for schemas that are part of the program.
@@ -195,7 +198,7 @@ func (j *judge) text(s *Schema, str, path string) {
 }
 
 func (j *judge) wrongType(path string, value any, want string) {
-	is, shown := "", ""
+	var is, shown string
 	switch v := value.(type) {
 	case nil:
 		is = "nothing"

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -27,13 +28,13 @@ type decoder struct {
 	stopped bool
 }
 
-func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
+func (d *decoder) failf(n *yaml.Node, format string, args ...any) {
 	d.problems = append(d.problems, &Error{File: d.file, Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...)})
 }
 
-func (d *decoder) stop(n *yaml.Node, format string, args ...any) {
+func (d *decoder) stopf(n *yaml.Node, format string, args ...any) {
 	if !d.stopped {
-		d.fail(n, format, args...)
+		d.failf(n, format, args...)
 	}
 	d.stopped = true
 }
@@ -58,17 +59,17 @@ func (d *decoder) value(n *yaml.Node, depth int) any {
 	case yaml.ScalarNode:
 		return d.scalar(n)
 	}
-	d.fail(n, "is not a value")
+	d.failf(n, "is not a value")
 	return nil
 }
 
 func (d *decoder) enter(n *yaml.Node, depth int) {
 	if depth > maxDepth {
-		d.stop(n, "is nested more than %d levels deep", maxDepth)
+		d.stopf(n, "is nested more than %d levels deep", maxDepth)
 	}
 	if d.inAlias {
 		if d.aliased++; d.aliased > maxAliased {
-			d.stop(n, "aliases expand to more than %d values; write the values out", maxAliased)
+			d.stopf(n, "aliases expand to more than %d values; write the values out", maxAliased)
 		}
 	}
 }
@@ -90,11 +91,11 @@ func (d *decoder) mapping(n *yaml.Node, into map[string]any, depth int) {
 		}
 		name, ok := keyName(key)
 		if !ok {
-			d.fail(key, "is not a key an object can have; write a plain name")
+			d.failf(key, "is not a key an object can have; write a plain name")
 			continue
 		}
 		if first, twice := written[name]; twice {
-			d.fail(key, "key %q is written twice, first on line %d; only one of the two values would count", key.Value, first.Line)
+			d.failf(key, "key %q is written twice, first on line %d; only one of the two values would count", key.Value, first.Line)
 			continue
 		}
 		written[name] = key
@@ -114,29 +115,29 @@ func (d *decoder) merge(n *yaml.Node, into map[string]any, depth int) {
 	case yaml.AliasNode:
 		d.throughAlias(func() any {
 			if n.Alias.Kind != yaml.MappingNode {
-				d.fail(n, "<< takes a mapping or a list of mappings")
+				d.failf(n, "<< takes a mapping or a list of mappings")
 				return nil
 			}
 			d.merge(n.Alias, into, depth+1)
 			return nil
 		})
 	case yaml.SequenceNode:
-		for i := len(n.Content) - 1; i >= 0; i-- {
-			if resolve(n.Content[i]).Kind != yaml.MappingNode {
-				d.fail(n.Content[i], "<< takes a mapping or a list of mappings")
+		for _, v := range slices.Backward(n.Content) {
+			if resolve(v).Kind != yaml.MappingNode {
+				d.failf(v, "<< takes a mapping or a list of mappings")
 				continue
 			}
-			d.merge(n.Content[i], into, depth+1)
+			d.merge(v, into, depth+1)
 		}
 	default:
-		d.fail(n, "<< takes a mapping or a list of mappings")
+		d.failf(n, "<< takes a mapping or a list of mappings")
 	}
 }
 
 func (d *decoder) scalar(n *yaml.Node) any {
 	v, err := scalar(n)
 	if err != nil {
-		d.fail(n, "%v", err)
+		d.failf(n, "%v", err)
 	}
 	if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<63 {
 		return int64(f) // On the way to the API server 16.0 becomes 16.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -118,7 +119,7 @@ func (p *jsonParser) value(depth int) (*yaml.Node, error) {
 	case json.Number:
 		n.Value, n.Tag = v.String(), tagFloat
 	case bool:
-		n.Value, n.Tag = fmt.Sprint(v), tagBool
+		n.Value, n.Tag = strconv.FormatBool(v), tagBool
 	case nil:
 		n.Value, n.Tag = "null", tagNull
 	}

@@ -149,8 +149,7 @@ func matchParts(pattern, name []string) bool {
 }
 
 func unreadable(name string, err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		err = at.Err
 	}
 	return &Error{File: name, Message: fmt.Sprintf("cannot be read: %v", err)}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,8 +89,8 @@ func pairs(n *yaml.Node, depth int, visit func(key, value *yaml.Node)) {
 		return
 	}
 	if n.Kind == yaml.SequenceNode { // What `<<` merges: the first one wins.
-		for i := len(n.Content) - 1; i >= 0; i-- {
-			pairs(n.Content[i], depth+1, visit)
+		for _, v := range slices.Backward(n.Content) {
+			pairs(v, depth+1, visit)
 		}
 	}
 	if n.Kind != yaml.MappingNode {

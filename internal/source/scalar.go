@@ -52,8 +52,7 @@ func plain(s string) (any, error) {
 	if v, ok := words[s]; ok {
 		return v, nil
 	}
-	switch c := s[0]; {
-	case c == '.' || c == '+' || c == '-' || c >= '0' && c <= '9':
+	if c := s[0]; c == '.' || c == '+' || c == '-' || c >= '0' && c <= '9' {
 		if notFinite.MatchString(s) {
 			return nil, errNoNumber
 		}

@@ -53,14 +53,13 @@ func (e *Error) Error() string {
 // Errors returns the single errors that Read or Open joined.
 func Errors(err error) []*Error {
 	var out []*Error
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // The outermost join is meant; As below looks inside.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			out = append(out, Errors(e)...)
 		}
 		return out
 	}
-	var one *Error
-	if errors.As(err, &one) {
+	if one, ok := errors.AsType[*Error](err); ok {
 		return []*Error{one}
 	}
 	return nil

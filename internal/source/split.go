@@ -1,6 +1,9 @@
 package source
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // chunk is the text of one document and the line of the file it begins on.
 type chunk struct {
@@ -42,7 +45,7 @@ func split(raw []byte) []chunk {
 }
 
 func marker(line []byte, mark string) bool {
-	return bytes.HasPrefix(line, []byte(mark)) && (len(line) == len(mark) || bytes.IndexByte([]byte(" \t\r\n"), line[len(mark)]) >= 0)
+	return bytes.HasPrefix(line, []byte(mark)) && (len(line) == len(mark) || strings.IndexByte(" \t\r\n", line[len(mark)]) >= 0)
 }
 
 // empty says whether a line holds nothing or a comment.

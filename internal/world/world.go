@@ -3,6 +3,7 @@
 package world
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
@@ -95,7 +96,7 @@ type under struct {
 }
 
 func (u under) at(path []string) []string {
-	return append(u.path[:len(u.path):len(u.path)], path...)
+	return append(slices.Clip(u.path), path...)
 }
 
 func (u under) Lookup(path ...string) (any, bool)    { return u.tree.Lookup(u.at(path)...) }
