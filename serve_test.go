@@ -117,7 +117,7 @@ type authority struct {
 	pem         []byte
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	a := &authority{}
 	a.certificate, a.key, a.pem, _ = issue(t, nil, &x509.Certificate{IsCA: true, KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true})
@@ -125,7 +125,7 @@ func newAuthority(t *testing.T) *authority {
 }
 
 // issue makes a certificate signed by an authority, or by itself.
-func issue(t *testing.T, by *authority, template *x509.Certificate) (certificate *x509.Certificate, key *ecdsa.PrivateKey, certPEM, keyPEM []byte) {
+func issue(t testing.TB, by *authority, template *x509.Certificate) (certificate *x509.Certificate, key *ecdsa.PrivateKey, certPEM, keyPEM []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -153,7 +153,7 @@ func issue(t *testing.T, by *authority, template *x509.Certificate) (certificate
 }
 
 // install writes what Crossplane mounts: a server's certificate and the authority of its clients.
-func (a *authority) install(t *testing.T, dir string) {
+func (a *authority) install(t testing.TB, dir string) {
 	t.Helper()
 	_, _, cert, key := issue(t, a, &x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	for name, data := range map[string][]byte{"tls.crt": cert, "tls.key": key, "ca.crt": a.pem} {

@@ -19,21 +19,10 @@ import (
 type Schedule struct {
 	// Cron is the schedule as CloudNativePG reads it: six fields, or a descriptor like "@every 6h".
 	Cron string
-	// maxGap and runs are measured once, over window.
+	// maxGap and runs are measured over the window.
 	maxGap time.Duration
 	runs   int
 }
-
-// The window a schedule is measured over: eight years from a leap day on, so that every combination of month, day of
-// month and weekday that can occur does. Gaps across month ends and around 29 February are then real ones.
-var (
-	windowStart = time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)
-	windowEnd   = windowStart.AddDate(8, 0, 0)
-)
-
-// measuredRuns bounds the work for schedules that fire more often than any backup can: after so many runs the rate is
-// known, and it is refused.
-const measuredRuns = 100_000
 
 // Parse reads what a person wrote: standard cron with five fields, CloudNativePG's six, or a descriptor (@daily,
 // @every 6h). Times are UTC.
@@ -51,34 +40,30 @@ func Parse(text string) (Schedule, error) {
 	return ParseCNPG(strings.Join(fields, " "))
 }
 
-// measured remembers schedules: measuring one takes milliseconds, and a control plane has a handful of them and asks
-// for them on every call.
-var measured = struct {
+// known remembers schedules: a control plane has a handful of them, and asks for them several times in every call.
+var known = struct {
 	sync.Mutex
 	schedules map[string]Schedule
 }{schedules: map[string]Schedule{}}
 
-// maxMeasured bounds the memory.
-const maxMeasured = 1024
+// maxKnown bounds the memory.
+const maxKnown = 1024
 
 // ParseCNPG reads a schedule exactly as CloudNativePG does: five fields are seconds to month there.
 func ParseCNPG(text string) (Schedule, error) {
-	measured.Lock()
-	s, known := measured.schedules[text]
-	measured.Unlock()
-	if known {
+	known.Lock()
+	defer known.Unlock()
+	if s, ok := known.schedules[text]; ok {
 		return s, nil
 	}
 	s, err := parse(text)
 	if err != nil {
 		return Schedule{}, err
 	}
-	measured.Lock()
-	defer measured.Unlock()
-	if len(measured.schedules) >= maxMeasured {
-		clear(measured.schedules)
+	if len(known.schedules) >= maxKnown {
+		clear(known.schedules)
 	}
-	measured.schedules[text] = s
+	known.schedules[text] = s
 	return s, nil
 }
 
@@ -97,38 +82,17 @@ func parse(text string) (s Schedule, err error) {
 		return Schedule{}, fmt.Errorf("it cannot be read: %s", strings.TrimSuffix(strings.ToLower(err.Error()[:1])+err.Error()[1:], "."))
 	}
 	s = Schedule{Cron: text}
-	if every, ok := parsed.(cron.ConstantDelaySchedule); ok {
-		s.maxGap = every.Delay
-		s.runs = int(windowEnd.Sub(windowStart) / every.Delay)
-		return s, nil
+	switch parsed := parsed.(type) {
+	case cron.ConstantDelaySchedule:
+		s.maxGap = parsed.Delay
+		s.runs = int(windowEnd.Sub(windowStart) / parsed.Delay)
+	case *cron.SpecSchedule:
+		s.runs, s.maxGap = measure(parsed)
 	}
-	s.runs, s.maxGap = measure(parsed)
 	if s.runs == 0 {
 		return Schedule{}, errors.New("it never fires")
 	}
 	return s, nil
-}
-
-// measure counts the runs in the window and finds the longest time between two of them.
-func measure(parsed cron.Schedule) (runs int, gap time.Duration) {
-	first := parsed.Next(windowStart.Add(-time.Second))
-	if first.IsZero() || first.After(windowEnd) {
-		return 0, 0
-	}
-	last := first
-	for runs = 1; runs < measuredRuns; runs++ {
-		next := parsed.Next(last)
-		if next.IsZero() {
-			return runs, max(gap, windowEnd.Sub(last)) // It stops firing.
-		}
-		gap = max(gap, next.Sub(last))
-		if next.After(windowEnd) {
-			return runs, gap
-		}
-		last = next
-	}
-	// Scaled up to the window; the gaps of such a schedule are of no interest.
-	return int(float64(runs-1) * float64(windowEnd.Sub(windowStart)) / float64(max(last.Sub(first), time.Second))), gap
 }
 
 // MaxGap is the longest time between two runs.

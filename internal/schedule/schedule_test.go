@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/robfig/cron"
 )
 
 func TestParse(t *testing.T) {
@@ -27,8 +28,9 @@ func TestParse(t *testing.T) {
 		"Weekdays":      {reason: "the weekend is the gap", text: "0 */6 * * 1-5", want: want{Cron: "0 0 */6 * * 1-5", Gap: 54 * time.Hour, Runs: 3}},
 		"LeapDay":       {reason: "29 February comes every four years", text: "0 0 29 2 *", want: want{Cron: "0 0 0 29 2 *", Gap: 1461 * 24 * time.Hour}},
 		"MonthEnd":      {reason: "the 31st skips short months", text: "0 */6 31 * *", want: want{Cron: "0 0 */6 31 * *", Gap: 60*24*time.Hour + 6*time.Hour}},
+		"Ends":          {reason: "a leap day that is a Sunday or a Thursday comes in 2024 and not before 2032", text: "0 0 29 2 */4", want: want{Cron: "0 0 0 29 2 */4", Gap: 2922 * 24 * time.Hour}},
 		"Never":         {reason: "30 February never comes", text: "0 0 30 2 *", want: want{Err: "it never fires"}},
-		"EverySecond":   {reason: "a rate beyond measuring is still told", text: "* * * * * *", want: want{Cron: "* * * * * *", Gap: time.Second, Runs: 86400}},
+		"EverySecond":   {reason: "the fastest there is", text: "* * * * * *", want: want{Cron: "* * * * * *", Gap: time.Second, Runs: 86400}},
 		"Empty":         {reason: "nothing is no schedule", text: "  ", want: want{Err: "it is empty"}},
 		"FourFields":    {reason: "too short", text: "0 0 * *", want: want{Err: "it has 4 fields, cron has five (minute first) or six (second first)"}},
 		"OutOfRange":    {reason: "the parser's own words, in our tone", text: "0 25 * * *", want: want{Err: "it cannot be read: end of range (25) above maximum (23): 25"}},
@@ -70,6 +72,43 @@ func TestDuration(t *testing.T) {
 		}
 		if got := Duration(d); got != want {
 			t.Errorf("Duration(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+// TestMeasure holds the figures against the parser's own clock, stepped through run by run.
+func TestMeasure(t *testing.T) {
+	for _, text := range []string{
+		"0 0 */6 * * *", "0 0 */5 * * *", "0 7,9,50 3 * * *", "30 15 2,14 * * *", "0 0 0 1 * *", "0 0 4 31 * *", "0 0 0 29 2 *", "0 0 12 29 2 */2",
+		"0 0 0 13 * 5", "0 0 1 * * 1-5", "0 0 1 */10 * *", "0 0 1 * 2,11 6", "0 0 1 */2 * 1", "*/20 */59 23 * 1 *", "59 59 23 31 12 *", "0 0 0 1 1 *",
+	} {
+		parsed, err := cron.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wantGap time.Duration
+		wantRuns := 0
+		for last := parsed.Next(windowStart.Add(-time.Second)); last.Before(windowEnd); wantRuns++ {
+			next := parsed.Next(last)
+			if next.IsZero() {
+				t.Fatalf("%s stops firing", text)
+			}
+			wantGap, last = max(wantGap, next.Sub(last)), next
+		}
+		s, err := ParseCNPG(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.runs != wantRuns || s.maxGap != wantGap {
+			t.Errorf("%s: %d runs, at most %s apart; the parser's clock says %d and %s", text, s.runs, s.maxGap, wantRuns, wantGap)
+		}
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	for b.Loop() {
+		if _, err := parse("0 0 */6 * * *"); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
