@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,7 +41,7 @@ func TestCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := policies(t, admission.Options{})
-	sets := map[bool]map[string]manifest.Object{false: emitted(t, claim.ClusterScoped, nil), true: emitted(t, claim.Namespaced, nil)}
+	sets := map[bool]map[string]manifest.Object{false: emitted(t, claim.ClusterScoped), true: emitted(t, claim.Namespaced)}
 	said := map[string]bool{}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
@@ -144,9 +145,7 @@ func TestWaivers(t *testing.T) {
 	waivers := func(extra map[string]any) manifest.Object {
 		p := platform()
 		w := map[string]any{"rule": "CNPG-1.1", "reason": "a test environment of two nodes"}
-		for key, value := range extra {
-			w[key] = value
-		}
+		maps.Copy(w, extra)
 		p["waivers"] = []any{w}
 		return p
 	}
@@ -164,7 +163,7 @@ func TestWaivers(t *testing.T) {
 		"Unwaivable":  {reason: "some rules cannot be waived, and this one was not", waiver: map[string]any{"rule": "ZDL-14"}, deny: []string{"CNPG-1.1"}},
 		"AnotherRule": {reason: "a waiver is for its rule only", waiver: map[string]any{"rule": "CNPG-2.3"}, deny: []string{"CNPG-1.1"}},
 	}
-	cluster := emitted(t, claim.ClusterScoped, nil)["cluster/manifest"]
+	cluster := emitted(t, claim.ClusterScoped)["cluster/manifest"]
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			o := admission.OptionsFor(decoded(t, waivers(tc.waiver)))

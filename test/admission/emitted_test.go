@@ -14,7 +14,7 @@ import (
 func TestFunctionIsNotHindered(t *testing.T) {
 	all := policies(t, admission.Options{})
 	for _, scope := range []claim.Scope{claim.ClusterScoped, claim.Namespaced} {
-		set := emitted(t, scope, nil)
+		set := emitted(t, scope)
 		if len(set) < 30 {
 			t.Fatalf("%s: only %d objects", scope, len(set))
 		}

@@ -16,7 +16,7 @@ import (
 // value by value: one may not refuse what the other accepts, or the function could not write what it has accepted.
 func TestParametersAreJudgedAlike(t *testing.T) {
 	all := policies(t, admission.Options{})
-	cluster := emitted(t, claim.ClusterScoped, nil)["cluster/manifest"]
+	cluster := emitted(t, claim.ClusterScoped)["cluster/manifest"]
 	words := []string{"on", "off", "of", "o", "tru", "FALSE", "no", "N", "yes", "y", "1", "0", "'off'", " on ", "", "maybe"}
 	times := []string{"0", "1", "300", "301", "5min", "6min", "300s", "301s", "60000ms", "300001ms", "0.1h", "1h", "1 h", "1d", "0s", "-1", "100us", "5 min", "'60'", "x", "", "4.5min", ".5min", "600ms", "400ms", "1e2"}
 	numbers := []string{"0", "4", "5", "10", "-1", "x", "", "5.0", "'-1'"}

@@ -40,15 +40,15 @@ func checkedKinds() map[schema.GroupVersionKind]string {
 	return kinds
 }
 
-// real resolves schemas from the CRDs of the products themselves.
-type real struct {
+// products resolves schemas from the CRDs of the products themselves.
+type products struct {
 	t         *testing.T
 	catalogue schemas.Catalogue
 	resolved  map[schema.GroupVersionKind]bool
 }
 
 // ResolveSchema implements resolver.SchemaResolver.
-func (r real) ResolveSchema(gvk schema.GroupVersionKind) (*spec.Schema, error) {
+func (r products) ResolveSchema(gvk schema.GroupVersionKind) (*spec.Schema, error) {
 	structural, ok := r.catalogue.Structural(gvk.GroupVersion().String(), gvk.Kind)
 	if !ok {
 		return nil, resolver.ErrSchemaNotFound
@@ -79,7 +79,7 @@ func TestTypes(t *testing.T) {
 		gvr := gvk.GroupVersion().WithResource(resource)
 		mapper.AddSpecific(gvk, gvr, gvr, meta.RESTScopeNamespace)
 	}
-	resolve := real{t, catalogue, map[schema.GroupVersionKind]bool{}}
+	resolve := products{t, catalogue, map[schema.GroupVersionKind]bool{}}
 	checker := &validating.TypeChecker{SchemaResolver: resolve, RestMapper: mapper}
 	for _, p := range admission.Policies(admission.Options{}) {
 		policy := &v1.ValidatingAdmissionPolicy{}

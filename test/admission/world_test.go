@@ -255,18 +255,15 @@ func plural(kind string) string {
 }
 
 // emitted is everything the function emits for one claim: the managed resources, and the manifests inside.
-func emitted(t *testing.T, scope claim.Scope, policy manifest.Object) map[string]manifest.Object {
+func emitted(t *testing.T, scope claim.Scope) map[string]manifest.Object {
 	t.Helper()
 	asked := manifest.Object{
 		"apiVersion": "database.bizmatters.io/v1alpha1", "kind": "PostgresInstance",
 		"metadata": map[string]any{"name": "orders", "namespace": "shop"},
 		"spec":     map[string]any{"walStorageGB": int64(10), "parameters": map[string]any{"max_connections": "200"}},
 	}
-	if policy == nil {
-		policy = platform()
-	}
 	out := reconcile.Run(reconcile.Input{
-		Composite: claim.AsComposite(asked, scope), Policy: policy, Complete: true, Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC),
+		Composite: claim.AsComposite(asked, scope), Policy: platform(), Complete: true, Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC),
 	})
 	if len(out.Refused) > 0 {
 		t.Fatalf("refused: %s", out.Refused)

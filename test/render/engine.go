@@ -95,7 +95,8 @@ func (e engine) reconcile(ctx context.Context, r request) (answer, error) {
 	if runErr != nil {
 		out.fatal = strings.TrimSpace(stderr.String())
 	}
-	return out, out.read(rsp.GetComposite())
+	err = out.read(rsp.GetComposite())
+	return out, err
 }
 
 func (a *answer) read(c *renderv1alpha1.CompositeOutput) error {
@@ -152,5 +153,8 @@ func fromStruct(s *structpb.Struct) (manifest.Object, error) {
 		return nil, fmt.Errorf("cannot decode an object: %w", err)
 	}
 	o := manifest.Object{}
-	return o, json.Unmarshal(raw, &o)
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return nil, fmt.Errorf("cannot decode an object: %w", err)
+	}
+	return o, nil
 }

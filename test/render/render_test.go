@@ -43,7 +43,7 @@ func run(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // A left-over in the temporary directory harms nobody.
+	defer os.RemoveAll(dir)
 
 	if under.binary, err = recipe.Make(context.Background(), "crossplane", os.Stderr); err != nil {
 		return 0, err
@@ -62,7 +62,7 @@ func run(m *testing.M) (int, error) {
 	if err := serve.Start(); err != nil {
 		return 0, fmt.Errorf("cannot start the function: %w", err)
 	}
-	defer serve.Process.Kill() //nolint:errcheck // It has nothing to lose.
+	defer serve.Process.Kill()
 	return m.Run(), nil
 }
 
@@ -115,7 +115,7 @@ func TestEveryExample(t *testing.T) {
 				t.Parallel()
 				composition := read(t, filepath.Join(root, w.composition))
 				if w.policy != "" {
-					step := manifest.List(composition, "spec", "pipeline")[0].(map[string]any) //nolint:forcetypeassert // Our own file.
+					step := manifest.List(composition, "spec", "pipeline")[0].(map[string]any)
 					step["input"] = map[string]any(read(t, filepath.Join(root, w.policy)))
 				}
 				play(t, fixture.New(o, policyIn(composition), w.scope), composition, read(t, filepath.Join(root, w.xrd)), held[filepath.Base(file)+"/"+name])
@@ -257,7 +257,7 @@ func offline(t *testing.T, r request) (composed map[string]manifest.Object, stat
 	if r.composite.Kind() == "PostgresInstance" {
 		args = append(args, "--scope", "namespaced")
 	}
-	cmd := exec.Command(under.function, args...) //nolint:gosec // Our own binary.
+	cmd := exec.Command(under.function, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -377,7 +377,7 @@ func policyIn(composition manifest.Object) manifest.Object {
 
 func read(t *testing.T, file string) manifest.Object {
 	t.Helper()
-	raw, err := os.ReadFile(file) //nolint:gosec // A file of this repository.
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 	"github.com/bizmatters/function-hardened-postgres/internal/policy"
@@ -192,7 +191,7 @@ func yamlFiles(t *testing.T, folder string) []string {
 // documents reads every document of a file; a key written twice is an error.
 func documents(t *testing.T, file string) []manifest.Object {
 	t.Helper()
-	raw, err := os.ReadFile(file) //nolint:gosec // A file of this repository.
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,14 +213,4 @@ func documents(t *testing.T, file string) []manifest.Object {
 			out = append(out, o)
 		}
 	}
-}
-
-// decoded is a claim of a file, as Crossplane hands it to the function in the given scope.
-func decoded(t *testing.T, file string, scope claim.Scope) *claim.Claim {
-	t.Helper()
-	c, found := claim.Decode(claim.AsComposite(documents(t, file)[0], scope))
-	if len(found) > 0 {
-		t.Fatalf("%s: %v", file, violations(found))
-	}
-	return c
 }

@@ -143,7 +143,7 @@ func jsonCopy(o map[string]any) map[string]any {
 	if err := json.Unmarshal(raw, &out); err != nil {
 		panic(err)
 	}
-	return runtime.DeepCopyJSON(numbers(out).(map[string]any)) //nolint:forcetypeassert // A map stays a map.
+	return runtime.DeepCopyJSON(numbers(out).(map[string]any)) //nolint:errcheck,forcetypeassert // A map stays a map.
 }
 
 // numbers turns whole numbers into int64, as the API server's decoder does.

@@ -170,7 +170,7 @@ func at(m map[string]any, path ...string) map[string]any {
 			m = map[string]any{"0": list[0]}
 			continue
 		}
-		m = m[key].(map[string]any) //nolint:forcetypeassert // controller-gen's output; a panic here stops the generation.
+		m = m[key].(map[string]any) //nolint:errcheck,forcetypeassert // controller-gen's output; a panic here stops the generation.
 	}
 	return m
 }
@@ -181,7 +181,10 @@ func readCRD(path string) (map[string]any, error) {
 		return nil, err
 	}
 	var crd map[string]any
-	return crd, yaml.Unmarshal(raw, &crd)
+	if err := yaml.Unmarshal(raw, &crd); err != nil {
+		return nil, err
+	}
+	return crd, nil
 }
 
 func writeYAML(path, from string, object map[string]any) error {
@@ -212,7 +215,7 @@ func write(path string, body []byte) error {
 }
 
 func run(dir, name string, args ...string) error {
-	cmd := exec.Command(name, args...)
+	cmd := exec.Command(name, args...) //nolint:gosec // Our own commands.
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, os.Stdout, os.Stderr
 	return cmd.Run()
 }

@@ -31,7 +31,7 @@ func section(b *strings.Builder, path string, object map[string]any) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		field := properties[name].(map[string]any) //nolint:forcetypeassert // controller-gen's output; a panic here stops the generation.
+		field := properties[name].(map[string]any) //nolint:errcheck,forcetypeassert // controller-gen's output; a panic here stops the generation.
 		required := ""
 		if list, ok := object["required"].([]any); ok && slices.Contains(list, any(name)) {
 			required = ", required"
@@ -39,7 +39,7 @@ func section(b *strings.Builder, path string, object map[string]any) {
 		fmt.Fprintf(b, "| `%s` | %s%s | %s |\n", name, typeOf(field), required, cell(prose(field)))
 	}
 	for _, name := range names {
-		field := properties[name].(map[string]any) //nolint:forcetypeassert // As above.
+		field := properties[name].(map[string]any) //nolint:errcheck,forcetypeassert // As above.
 		section(b, join(path, name), field)
 		if values, ok := field["additionalProperties"].(map[string]any); ok {
 			section(b, join(path, name)+".*", values)
@@ -62,7 +62,7 @@ func typeOf(field map[string]any) string {
 	switch {
 	case field["enum"] != nil:
 		values := []string{}
-		for _, v := range field["enum"].([]any) { //nolint:forcetypeassert // As above.
+		for _, v := range field["enum"].([]any) { //nolint:errcheck,forcetypeassert // As above.
 			values = append(values, fmt.Sprintf("`%v`", v))
 		}
 		return strings.Join(values, ", ")

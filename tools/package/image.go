@@ -132,7 +132,7 @@ func packaged(image v1.Image, documents ...[]byte) (v1.Image, error) {
 // layer packs files the same way every time: sorted, owned by root, at one time.
 func layer(files ...file) (v1.Layer, error) {
 	files = slices.Clone(files)
-	slices.SortFunc(files, func(a, b file) int { return bytes.Compare([]byte(a.path), []byte(b.path)) })
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })
 	var packed bytes.Buffer
 	w := tar.NewWriter(&packed)
 	for _, f := range files {

@@ -168,7 +168,7 @@ func copySources(t *testing.T, to string) {
 	}
 	for file := range strings.Lines(string(out)) {
 		file = strings.TrimSpace(file)
-		raw, err := os.ReadFile(filepath.Join("../..", file)) //nolint:gosec // A file of this repository.
+		raw, err := os.ReadFile(filepath.Join("../..", file))
 		if errors.Is(err, os.ErrNotExist) {
 			continue // Deleted and not committed yet.
 		}
@@ -244,7 +244,7 @@ func contentOf(t *testing.T, l v1.Layer) map[*tar.Header][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer raw.Close() //nolint:errcheck // Opened for reading only.
+	defer raw.Close()
 	out := map[*tar.Header][]byte{}
 	for r := tar.NewReader(raw); ; {
 		header, err := r.Next()
@@ -264,7 +264,7 @@ func contentOf(t *testing.T, l v1.Layer) map[*tar.Header][]byte {
 
 func body(t *testing.T, dir, file string) []byte {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(dir, file)) //nolint:gosec // A file of this test.
+	raw, err := os.ReadFile(filepath.Join(dir, file))
 	if err != nil {
 		t.Fatal(err)
 	}

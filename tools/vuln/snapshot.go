@@ -80,7 +80,7 @@ func layOut(dir string, files []string) error {
 		if err := json.Unmarshal(raw, &e); err != nil {
 			return fmt.Errorf("cannot read report %s: %w", filepath.Base(file), err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "ID", e.ID+".json"), raw, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "ID", filepath.Base(e.ID)+".json"), raw, 0o600); err != nil { //nolint:gosec // Names of the Go vulnerability database, without folders.
 			return fmt.Errorf("cannot write a report: %w", err)
 		}
 		if e.Modified.After(last) {

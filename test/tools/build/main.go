@@ -19,7 +19,7 @@ import (
 func main() {
 	missing := flag.Bool("missing", false, "print the names of the tools that are not cached, and build nothing")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "usage: build [-missing] TOOL...\ntools: %v\n", recipe.Names())
+		_, _ = fmt.Fprintf(flag.CommandLine.Output(), "usage: build [-missing] TOOL...\ntools: %v\n", recipe.Names())
 	}
 	flag.Parse()
 	if flag.NArg() == 0 {

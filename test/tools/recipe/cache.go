@@ -63,7 +63,7 @@ func (t Tool) key() (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s/%s\n%s\n%s\n%s\n", runtime.GOOS, runtime.GOARCH, toolchain(), t.Package, t.Flags)
+	_, _ = fmt.Fprintf(h, "%s/%s\n%s\n%s\n%s\n", runtime.GOOS, runtime.GOARCH, toolchain(), t.Package, t.Flags)
 	for _, dir := range append([]string{t.Module}, t.Local...) {
 		// WalkDir is in lexical order.
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
@@ -78,7 +78,7 @@ func (t Tool) key() (string, error) {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(h, "%s %d\n", filepath.ToSlash(name), len(raw))
+			_, _ = fmt.Fprintf(h, "%s %d\n", filepath.ToSlash(name), len(raw))
 			_, err = h.Write(raw)
 			return err
 		})

@@ -116,7 +116,7 @@ func (t Tool) build(ctx context.Context, path string, log io.Writer) error {
 	}
 	var compiled atomic.Int64
 	stop := heartbeat(tick, func() {
-		fmt.Fprintf(log, "  building %s %s: %d packages compiled, %s\n", t.Name, t.Version, compiled.Load(), since(start))
+		_, _ = fmt.Fprintf(log, "  building %s %s: %d packages compiled, %s\n", t.Name, t.Version, compiled.Load(), since(start))
 	})
 	var tail bytes.Buffer
 	lines := bufio.NewScanner(pipe)
@@ -137,7 +137,7 @@ func (t Tool) build(ctx context.Context, path string, log io.Writer) error {
 		return fmt.Errorf("cannot keep %s: %w", t.Name, err)
 	}
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	fmt.Fprintf(log, "  built %s %s: %d packages compiled, %s, %s of CPU time\n",
+	_, _ = fmt.Fprintf(log, "  built %s %s: %d packages compiled, %s, %s of CPU time\n",
 		t.Name, t.Version, compiled.Load(), since(start), used.Round(time.Second))
 	return nil
 }
