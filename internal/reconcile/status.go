@@ -7,6 +7,7 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
 )
 
 // Condition is one condition of the composite resource and of the claim.
@@ -118,16 +119,14 @@ func (s *state) databaseCondition() Condition {
 	case live == nil && len(s.wait.before()) > 0:
 		c.Reason, c.Message = ReasonWaiting, "waiting for "+strings.Join(s.wait.before(), "; ")
 	case live == nil:
-		c.Reason, c.Message = ReasonNotReady, "the Cluster is being made"
+		c.Reason, c.Message = ReasonNotReady, "the Cluster is being made"+s.reason(hardened.Cluster)
 	case live.Hibernated:
 		c.Reason, c.Message = ReasonHibernated, "the database was hibernated by hand: remove the annotation cnpg.io/hibernation from the Cluster"
 	case live.ReadyCondition == "True":
 		c.Status, c.Reason, c.Message = "True", ReasonReady, fmt.Sprintf("%d of %d instances are ready", live.Ready, live.Instances)
 	default:
 		c.Reason, c.Message = ReasonNotReady, fmt.Sprintf("%d of %d instances are ready; CloudNativePG says: %s", live.Ready, live.Instances, live.Phase)
-		if reason := s.reason("cluster"); reason != "" {
-			c.Message += reason
-		}
+		c.Message += s.reason(hardened.Cluster)
 	}
 	c.Message = contract.Clip(c.Message, maxConditionMessage)
 	return c

@@ -112,7 +112,4 @@ func (p *play) quiet(claims int) {
 	if per > tolerance {
 		p.Errorf("%.2f reconciles a claim and minute while nothing happens: something wakes them", per)
 	}
-	if opened := second.Sum("circuit_breaker_opens_total"); opened > 0 {
-		p.Errorf("the circuit breaker opened %.0f times", opened)
-	}
 }

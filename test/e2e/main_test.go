@@ -30,12 +30,16 @@ import (
 const (
 	// envPart is "fast" (scenarios 1 to 5) or "all" (default).
 	envPart = "FHP_E2E_PART"
+	// envOnly names scenarios by the beginning of their names, separated by commas: "6,8 CloudNativePG". The first, which
+	// the others need, always runs. Choose a world with -run TestClaims or -run TestNamespaced.
+	envOnly = "FHP_E2E_ONLY"
 	// envBuildLimit bounds the time spent building what the cache lacks, "40m". A run that exceeds it, or would, says so
 	// and what did not run, and is no failure: the next one goes on where this one stopped. Default: no bound.
 	envBuildLimit = "FHP_E2E_BUILD_LIMIT"
 	// envLimit bounds the time of the scenarios. Default: 45m.
 	envLimit = "FHP_E2E_LIMIT"
-	// envKeep leaves the control plane running after the scenarios until Ctrl-C.
+	// envKeep leaves the control plane running after the scenarios until Ctrl-C, with the claims as they are: choose a
+	// world with -run.
 	envKeep = "FHP_E2E_KEEP"
 )
 
@@ -46,6 +50,7 @@ var suite struct {
 	plane *plane.Plane
 	cloud *cloud.Cloud
 	fast  bool
+	only  []string
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -54,6 +59,11 @@ func run(m *testing.M) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	suite.fast = os.Getenv(envPart) == "fast"
+	for part := range strings.SplitSeq(os.Getenv(envOnly), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			suite.only = append(suite.only, part)
+		}
+	}
 
 	unlock, err := alone(ctx)
 	if err != nil {
@@ -92,6 +102,12 @@ func run(m *testing.M) int {
 	}
 	defer cloud.ServePlugin(listener).Close()
 	suite.cloud = cloud.New(suite.plane.Admin, suite.plane.As)
+	if listener, err = suite.plane.StatusListener(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		suite.plane.Down(true)
+		return 1
+	}
+	defer suite.cloud.ServeInstances(listener).Close() //nolint:errcheck // The run ends.
 	suite.cloud.Run(ctx)
 	suite.ctx = ctx
 

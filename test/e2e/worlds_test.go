@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"testing"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
@@ -27,40 +28,41 @@ func inWorld(t *testing.T, w plane.World) {
 		t.Fatal(err)
 	}
 
-	committed := p.scenario("1 commit a claim", nil, commitClaim)
-	deleted := p.scenario("2 delete the claim", []bool{committed}, deleteClaim)
-	again := p.scenario("3 commit it again", []bool{committed, deleted}, commitAgain)
-	p.scenario("4 hostile claims", []bool{committed, again}, hostileClaims)
-	p.scenario("5 every manifest is admitted", nil, manifestsAdmitted)
-	p.scenario("7 without the right to delete", []bool{committed, deleted}, withoutDelete)
-	if suite.fast {
-		results.note("NOT RUN  %-10s 6 admission policies: only the fast part was asked for", w.Name)
-	} else {
-		p.scenario("6 admission policies", []bool{committed, again}, admissionPolicies)
+	passed := map[string]bool{}
+	for _, s := range scenarios() {
+		p.play(s, passed)
 	}
-	slow := []struct {
-		name string
-		do   func(*play)
-	}{
-		{"5 every bootstrap is admitted", bootstraps},
-		{"8 foreign Cluster of the same name", foreignCluster},
-		{"8 StorageClass missing", storageClassMissing},
-		{"8 function killed and restarted", functionKilled},
-		{"8 function upgraded", functionUpgraded},
-		{"8 CloudNativePG webhook down", webhookDown},
-		{"8 rights of Crossplane missing", rightsMissing},
-		{"8 barman-cloud plugin missing", pluginMissing},
-		{"9 Blue/Green in five applies", blueGreen},
-		{"10 two hundred claims at once", manyClaims},
+	if os.Getenv(envKeep) == "" {
+		p.leave()
 	}
-	for _, s := range slow {
-		if suite.fast {
-			results.note("NOT RUN  %-10s %s: only the fast part was asked for", w.Name, s.name)
-			continue
-		}
-		p.scenario(s.name, []bool{committed}, s.do)
+}
+
+// scenarios in their order. The names are what a run reports and what FHP_E2E_ONLY selects by.
+func scenarios() []scenario {
+	const (
+		commit = "1 commit a claim"
+		remove = "2 delete the claim"
+		again  = "3 commit it again"
+	)
+	return []scenario{
+		{name: commit, do: commitClaim, fast: true, base: true},
+		{name: remove, do: deleteClaim, fast: true, needs: []string{commit}},
+		{name: again, do: commitAgain, fast: true, needs: []string{commit, remove}},
+		{name: "4 hostile claims", do: hostileClaims, fast: true, needs: []string{commit, again}},
+		{name: "5 every manifest is admitted", do: manifestsAdmitted, fast: true},
+		{name: "7 without the right to delete", do: withoutDelete, fast: true, needs: []string{commit, remove}},
+		{name: "6 admission policies", do: admissionPolicies, needs: []string{commit, again}},
+		{name: "5 every bootstrap is admitted", do: bootstraps, needs: []string{commit}},
+		{name: "8 foreign Cluster of the same name", do: foreignCluster, needs: []string{commit}},
+		{name: "8 StorageClass missing", do: storageClassMissing, needs: []string{commit}},
+		{name: "8 function killed and restarted", do: functionKilled, needs: []string{commit}},
+		{name: "8 function upgraded", do: functionUpgraded, needs: []string{commit}},
+		{name: "8 CloudNativePG webhook down", do: webhookDown, needs: []string{commit}},
+		{name: "8 rights of Crossplane missing", do: rightsMissing, needs: []string{commit}},
+		{name: "8 barman-cloud plugin missing", do: pluginMissing, needs: []string{commit}},
+		{name: "9 Blue/Green in five applies", do: blueGreen, needs: []string{commit}},
+		{name: "10 two hundred claims at once", do: manyClaims, needs: []string{commit}},
 	}
-	p.leave()
 }
 
 // leave deletes every claim of the world and its API.

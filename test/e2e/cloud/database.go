@@ -31,24 +31,7 @@ func (c *Cloud) cluster(ctx context.Context, o kube.Object) error {
 	if !c.isHealthy(o) {
 		return nil
 	}
-	played := map[string]map[string]any{
-		"Ready":               condition("Ready", "True", "ClusterIsReady", "Cluster is Ready"),
-		"ContinuousArchiving": condition("ContinuousArchiving", "True", "ContinuousArchivingSuccess", "Continuous archiving is working"),
-		"LastBackupSucceeded": condition("LastBackupSucceeded", "True", "LastBackupSucceeded", "Backup was successful"),
-	}
-	conditions := []any{}
-	for _, old := range o.Items("status", "conditions") {
-		if _, ours := played[old.String("type")]; !ours {
-			conditions = append(conditions, map[string]any(old))
-		}
-	}
-	for _, kind := range []string{"Ready", "ContinuousArchiving", "LastBackupSucceeded"} {
-		conditions = append(conditions, played[kind])
-	}
-	return c.report(ctx, o, map[string]any{
-		"conditions": conditions, "phase": "Cluster in healthy state",
-		"instances": o.At("spec", "instances"), "readyInstances": o.At("spec", "instances"),
-	})
+	return c.report(ctx, o, played(o, o))
 }
 
 // objectStore plays the barman-cloud plugin: it reports a recovery window for every healthy Cluster that archives here.

@@ -63,14 +63,34 @@ func NotFound(err error) bool { return Code(err) == http.StatusNotFound }
 // Conflict says whether somebody else changed the object in between.
 func Conflict(err error) bool { return Code(err) == http.StatusConflict }
 
+const applyPatch = "application/apply-patch+yaml"
+
 // Answer is what a write returned: the object as it now is, and the warnings the server (or a webhook) sent along.
 type Answer struct {
 	Object   Object
 	Warnings []string
 }
 
+// attempts of a request whose answer gets lost on the way, which happens on a busy machine; only of those that may be
+// sent twice: reads, and documents that say what shall be.
+const attempts = 5
+
 // Raw sends one request.
 func (c *Client) Raw(ctx context.Context, method, path string, query url.Values, contentType string, body any) (Answer, error) {
+	left := 1
+	if method == http.MethodGet || contentType == applyPatch {
+		left = attempts
+	}
+	for {
+		answer, err := c.send(ctx, method, path, query, contentType, body)
+		if left--; err == nil || Code(err) != 0 || left == 0 || ctx.Err() != nil {
+			return answer, err
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, contentType string, body any) (Answer, error) {
 	var payload io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
@@ -226,7 +246,7 @@ func (c *Client) apply(ctx context.Context, o Object, manager string, dry bool) 
 	if dry {
 		query.Set("dryRun", "All")
 	}
-	answer, err := c.Raw(ctx, http.MethodPatch, path, query, "application/apply-patch+yaml", o)
+	answer, err := c.Raw(ctx, http.MethodPatch, path, query, applyPatch, o)
 	if err != nil {
 		return answer, fmt.Errorf("cannot apply %s: %w", r, err)
 	}

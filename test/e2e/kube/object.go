@@ -98,13 +98,17 @@ func (o Object) Set(value any, path ...string) Object {
 }
 
 // Condition is one of an object's status conditions.
-type Condition struct{ Status, Reason, Message string }
+type Condition struct {
+	Status, Reason, Message string
+	// Since is its lastTransitionTime.
+	Since string
+}
 
 // Condition returns the condition of that type; the zero value where there is none.
 func (o Object) Condition(kind string) Condition {
 	for _, c := range o.Items("status", "conditions") {
 		if c.String("type") == kind {
-			return Condition{c.String("status"), c.String("reason"), c.String("message")}
+			return Condition{c.String("status"), c.String("reason"), c.String("message"), c.String("lastTransitionTime")}
 		}
 	}
 	return Condition{}

@@ -96,6 +96,9 @@ func (p *Plane) StartCrossplane(ctx context.Context) error {
 			fmt.Sprintf("--webhook-port=%d", p.port.crossplaneWebhook), fmt.Sprintf("--metrics-port=%d", p.port.crossplaneMetrics),
 			fmt.Sprintf("--health-probe-port=%d", p.port.crossplane),
 			"--tls-server-certs-dir=" + p.path("pki", "crossplane-server"), "--tls-client-certs-dir=" + p.path("pki", "crossplane-client"),
+			// What docs/install.md asks for: a set this large wakes Crossplane more often while it comes up than the default
+			// allows, and Crossplane would then listen only every 30 seconds, for five minutes.
+			"--circuit-breaker-burst=1000", "--circuit-breaker-refill-rate=5",
 		},
 	})
 	if err != nil {

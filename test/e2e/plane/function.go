@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
 )
@@ -16,13 +17,21 @@ const FunctionName = "function-hardened-postgres"
 
 const functionRepository = "bizmatters/" + FunctionName
 
-// upFunction builds the product, publishes its package, installs that, and starts the function where the package
-// manager would have started its Pod.
+// upFunction builds the product's package as a release does, publishes and installs it, and starts the program out of
+// it where the package manager would have started its Pod.
 func (p *Plane) upFunction(ctx context.Context) error {
-	if err := p.buildFunction(ctx); err != nil {
+	const version = "v0.1.0"
+	file, err := p.buildPackage(ctx, version)
+	if err != nil {
 		return err
 	}
-	var err error
+	program, err := entrypoint(file)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(p.path("function"), program, 0o700); err != nil { //nolint:gosec // It has to be run.
+		return fmt.Errorf("cannot unpack the function: %w", err)
+	}
 	if p.registry, err = serveRegistry(p.port.registry); err != nil {
 		return err
 	}
@@ -36,17 +45,22 @@ func (p *Plane) upFunction(ctx context.Context) error {
 	if err := p.StartFunction(ctx); err != nil {
 		return err
 	}
-	return p.InstallFunction(ctx, "v0.1.0", p.port.function)
+	return p.InstallFunction(ctx, version, p.port.function)
 }
 
-func (p *Plane) buildFunction(ctx context.Context) error {
-	// With the flags of every other build of the product, so that its dependencies are compiled once.
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", p.path("function"), ".") //nolint:gosec // Our own source.
-	cmd.Dir = p.Repository
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build the function: %w\n%s", err, out)
+// buildPackage builds the function's package of a version with the product's own tool, once.
+func (p *Plane) buildPackage(ctx context.Context, version string) (file string, err error) {
+	out := p.path("package", version)
+	file = filepath.Join(out, FunctionName+"-"+runtime.GOARCH+".xpkg")
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
 	}
-	return nil
+	cmd := exec.CommandContext(ctx, "go", "run", "-C", filepath.Join(p.Repository, "tools"), "./package", //nolint:gosec // Our own source.
+		"-out", out, "-version", version, "-arch", runtime.GOARCH)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build the package: %w\n%s", err, said)
+	}
+	return file, nil
 }
 
 // StartFunction starts the function, and again after a test stopped it.
@@ -73,19 +87,13 @@ func (p *Plane) FunctionMetrics() string {
 	return fmt.Sprintf("http://127.0.0.1:%d/metrics", p.port.functionMetrics)
 }
 
-// InstallFunction publishes this version of the package and installs it, with the function listening on port.
+// InstallFunction builds and publishes this version of the package and installs it, with the function listening on port.
 func (p *Plane) InstallFunction(ctx context.Context, version string, port int) error {
-	metadata, err := p.packageMetadata()
+	file, err := p.buildPackage(ctx, version)
 	if err != nil {
 		return err
 	}
-	// Two versions of a package must not be one image, or the second makes no revision.
-	metadata = append(metadata, []byte("\n# "+version+"\n")...)
-	config, layer, err := metadataImage(metadata)
-	if err != nil {
-		return err
-	}
-	if err := p.registry.push(functionRepository, version, config, [][]byte{layer}, []map[string]string{{xpkgAnnotation: "base"}}); err != nil {
+	if err := p.registry.pushFile(functionRepository, version, file); err != nil {
 		return err
 	}
 	reference := fmt.Sprintf("%s/%s:%s", p.registry.address, functionRepository, version)
@@ -130,29 +138,6 @@ func (p *Plane) publish(ctx context.Context, reference string, port int) error {
 		}
 		return fmt.Errorf("no active revision of %s among %d", reference, len(revisions))
 	})
-}
-
-// packageMetadata is the product's package as Crossplane reads it: its metadata and the definition of its input.
-func (p *Plane) packageMetadata() ([]byte, error) {
-	raw, err := os.ReadFile(filepath.Join(p.Repository, "package", "crossplane.yaml"))
-	if os.IsNotExist(err) {
-		raw, err = []byte("apiVersion: meta.pkg.crossplane.io/v1\nkind: Function\nmetadata:\n  name: "+FunctionName+"\nspec:\n  capabilities:\n  - composition\n"), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the package: %w", err)
-	}
-	inputs, err := filepath.Glob(filepath.Join(p.Repository, "package", "input", "*.yaml"))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the package: %w", err)
-	}
-	for _, input := range inputs {
-		content, err := os.ReadFile(input) //nolint:gosec // Our own source.
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the package: %w", err)
-		}
-		raw = append(append(raw, []byte("\n---\n")...), content...)
-	}
-	return raw, nil
 }
 
 func lastLine(text string) string {

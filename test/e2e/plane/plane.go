@@ -59,7 +59,7 @@ type portMap struct {
 	etcd, etcdPeer, apiserver, kcm                    int
 	crossplaneWebhook, crossplaneMetrics, crossplane  int
 	providerWebhook, providerMetrics, providerHealth  int
-	cnpgWebhook, cnpgMetrics, plugin, proxy           int
+	cnpgWebhook, cnpgMetrics, plugin, proxy, status   int
 	registry, function, functionMetrics, functionNext int
 }
 
@@ -187,7 +187,7 @@ func oneLine(err error) string {
 }
 
 func (p *Plane) allocate() error {
-	free, err := ports(18)
+	free, err := ports(19)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (p *Plane) allocate() error {
 		providerWebhook: free[7], providerMetrics: free[8], providerHealth: free[9],
 		cnpgWebhook: free[10], cnpgMetrics: free[11],
 		registry: free[12], function: free[13], functionMetrics: free[14], functionNext: free[15],
-		plugin: free[16], proxy: free[17],
+		plugin: free[16], proxy: free[17], status: free[18],
 	}
 	return nil
 }

@@ -1,9 +1,15 @@
 package plane
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -60,12 +66,12 @@ func TestRegistryServesAPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.close()
-	config, layer, err := metadataImage([]byte("kind: Function\n"))
-	if err != nil {
+	file := packageFile(t, map[string]string{"package.yaml": "kind: Function\n", "function": "#!/bin/sh\n"})
+	if err := r.pushFile("acme/function", "v1", file); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.push("acme/function", "v1", config, [][]byte{layer}, []map[string]string{{xpkgAnnotation: "base"}}); err != nil {
-		t.Fatal(err)
+	if program, err := entrypoint(file); err != nil || string(program) != "#!/bin/sh\n" {
+		t.Errorf("entrypoint(): %q, %v", program, err)
 	}
 	get := func(path string, want int) string {
 		res, err := http.Get("http://" + r.address + path)
@@ -85,6 +91,44 @@ func TestRegistryServesAPackage(t *testing.T) {
 	}
 	get("/v2/acme/function/manifests/v2", http.StatusNotFound)
 	get("/v2/acme/function/blobs/sha256:0", http.StatusNotFound)
+}
+
+// packageFile is an archive with one image of one layer that holds these files.
+func packageFile(t *testing.T, contents map[string]string) string {
+	t.Helper()
+	pack := func(files map[string]string) []byte {
+		var out bytes.Buffer
+		archive := tar.NewWriter(&out)
+		for name, body := range files {
+			if err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(body))}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := archive.Write([]byte(body)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := archive.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	var layer bytes.Buffer
+	zip := gzip.NewWriter(&layer)
+	if _, err := zip.Write(pack(contents)); err != nil {
+		t.Fatal(err)
+	}
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
+	label := fmt.Sprintf("%s:sha256:%x", xpkgAnnotation, sha256.Sum256(layer.Bytes()))
+	file := filepath.Join(t.TempDir(), "function.xpkg")
+	if err := os.WriteFile(file, pack(map[string]string{
+		"manifest.json": `[{"Config":"config.json","Layers":["layer.tar.gz"]}]`, "layer.tar.gz": layer.String(),
+		"config.json": `{"config":{"Entrypoint":["/function"],"Labels":{"` + label + `":"base"}}}`,
+	}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func TestWebhooksAreAimed(t *testing.T) {

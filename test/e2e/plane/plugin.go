@@ -54,9 +54,39 @@ func (p *Plane) PluginListener() (net.Listener, error) {
 	}
 	config.NextProtos = []string{"h2"}
 	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, config.RootCAs
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p.port.plugin))
+	return listen(config, p.port.plugin)
+}
+
+// StatusListener is where whoever plays instances answers before the operator's reports about a Cluster are stored.
+func (p *Plane) StatusListener(ctx context.Context) (net.Listener, error) {
+	serving, err := p.authority.server("instances")
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen for the operator: %w", err)
+		return nil, err
+	}
+	config, err := p.tls(serving)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listen(config, p.port.status)
+	if err != nil {
+		return nil, err
+	}
+	return listener, p.apply(ctx, kube.Object{
+		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration", "metadata": map[string]any{"name": "system-test-instances"},
+		"webhooks": []any{map[string]any{
+			"name": "instances.system.test", "admissionReviewVersions": []any{"v1"}, "sideEffects": "None", "failurePolicy": "Ignore", "timeoutSeconds": 10,
+			"clientConfig": map[string]any{"url": fmt.Sprintf("https://127.0.0.1:%d/", p.port.status), "caBundle": p.certPEM},
+			"rules": []any{map[string]any{
+				"apiGroups": []any{"postgresql.cnpg.io"}, "apiVersions": []any{"v1"}, "operations": []any{"UPDATE"}, "resources": []any{"clusters/status"},
+			}},
+		}},
+	})
+}
+
+func listen(config *tls.Config, port int) (net.Listener, error) {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen: %w", err)
 	}
 	return tls.NewListener(l, config), nil
 }

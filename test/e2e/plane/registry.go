@@ -139,35 +139,52 @@ func (r *registry) pushFile(name, tag, file string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read package %s: %w", file, err)
 	}
-	var images []struct {
-		Config string
-		Layers []string
-	}
-	if err := json.Unmarshal(files["manifest.json"], &images); err != nil || len(images) != 1 {
-		return fmt.Errorf("cannot read package %s: it does not hold one image: %w", file, err)
-	}
-	config := files[images[0].Config]
-	var labelled struct {
-		Config struct{ Labels map[string]string }
-	}
-	if err := json.Unmarshal(config, &labelled); err != nil {
-		return fmt.Errorf("cannot read the configuration of package %s: %w", file, err)
+	image, err := imageIn(files)
+	if err != nil {
+		return fmt.Errorf("cannot read package %s: %w", file, err)
 	}
 	var layers [][]byte
 	var annotations []map[string]string
-	for _, path := range images[0].Layers {
+	for _, path := range image.Layers {
 		layer, ok := files[path]
 		if !ok {
 			return fmt.Errorf("package %s lacks its layer %s", file, path)
 		}
 		sum := sha256.Sum256(layer)
 		var annotation map[string]string
-		if kind, ok := labelled.Config.Labels[xpkgAnnotation+":sha256:"+hex.EncodeToString(sum[:])]; ok {
+		if kind, ok := image.config.Config.Labels[xpkgAnnotation+":sha256:"+hex.EncodeToString(sum[:])]; ok {
 			annotation = map[string]string{xpkgAnnotation: kind}
 		}
 		layers, annotations = append(layers, layer), append(annotations, annotation)
 	}
-	return r.push(name, tag, config, layers, annotations)
+	return r.push(name, tag, files[image.Config], layers, annotations)
+}
+
+// image is the one image of an archive as `docker save` writes it.
+type image struct {
+	Config string
+	Layers []string
+
+	config struct {
+		Config struct {
+			Labels     map[string]string
+			Entrypoint []string
+		}
+	}
+}
+
+func imageIn(files map[string][]byte) (image, error) {
+	var images []image
+	if err := json.Unmarshal(files["manifest.json"], &images); err != nil {
+		return image{}, fmt.Errorf("manifest.json: %w", err)
+	}
+	if len(images) != 1 {
+		return image{}, fmt.Errorf("it holds %d images instead of one", len(images))
+	}
+	if err := json.Unmarshal(files[images[0].Config], &images[0].config); err != nil {
+		return image{}, fmt.Errorf("the image's configuration: %w", err)
+	}
+	return images[0], nil
 }
 
 func untar(file string) (map[string][]byte, error) {
@@ -176,8 +193,13 @@ func untar(file string) (map[string][]byte, error) {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // Only read.
+	return readTar(f)
+}
+
+// readTar returns the files of an archive by name, without a leading slash.
+func readTar(r io.Reader) (map[string][]byte, error) {
 	out := map[string][]byte{}
-	archive := tar.NewReader(f)
+	archive := tar.NewReader(r)
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -186,37 +208,36 @@ func untar(file string) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if out[header.Name], err = io.ReadAll(archive); err != nil {
+		if out[strings.TrimPrefix(header.Name, "/")], err = io.ReadAll(archive); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// metadataImage wraps a package's metadata alone into an image, which is all that is read where nothing runs packages.
-func metadataImage(metadata []byte) (config, layer []byte, err error) {
-	var raw bytes.Buffer
-	archive := tar.NewWriter(&raw)
-	if err := archive.WriteHeader(&tar.Header{Name: "package.yaml", Mode: 0o644, Size: int64(len(metadata))}); err != nil {
-		return nil, nil, err
+// entrypoint is the program a package runs.
+func entrypoint(file string) ([]byte, error) {
+	files, err := untar(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read package %s: %w", file, err)
 	}
-	if _, err := archive.Write(metadata); err != nil {
-		return nil, nil, err
+	image, err := imageIn(files)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read package %s: %w", file, err)
 	}
-	if err := archive.Close(); err != nil {
-		return nil, nil, err
+	for _, path := range image.Layers {
+		unpacked, err := gzip.NewReader(bytes.NewReader(files[path]))
+		if err != nil {
+			return nil, fmt.Errorf("cannot read layer %s of package %s: %w", path, file, err)
+		}
+		inside, err := readTar(unpacked)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read layer %s of package %s: %w", path, file, err)
+		}
+		for _, name := range image.config.Config.Entrypoint {
+			if program, ok := inside[strings.TrimPrefix(name, "/")]; ok {
+				return program, nil
+			}
+		}
 	}
-	sum := sha256.Sum256(raw.Bytes())
-	var packed bytes.Buffer
-	zip := gzip.NewWriter(&packed)
-	if _, err := zip.Write(raw.Bytes()); err != nil {
-		return nil, nil, err
-	}
-	if err := zip.Close(); err != nil {
-		return nil, nil, err
-	}
-	config, err = encodeJSON(map[string]any{
-		"architecture": "amd64", "os": "linux", "config": map[string]any{},
-		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(sum[:])}},
-	})
-	return config, packed.Bytes(), err
+	return nil, fmt.Errorf("package %s lacks its entrypoint %v", file, image.config.Config.Entrypoint)
 }
