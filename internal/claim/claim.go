@@ -110,7 +110,7 @@ func Decode(o manifest.Object) (*Claim, contract.Findings) {
 	}
 	invalid := specSchema.Validate(asked, "spec", "API-1")
 	for _, f := range invalid {
-		if floors[f.Path] && strings.HasPrefix(f.Message, schema.BelowMinimum) {
+		if floors[f.Path] && f.Value != "0" && strings.HasPrefix(f.Message, schema.BelowMinimum) {
 			continue
 		}
 		delete(asked, topLevel(f.Path))
@@ -129,6 +129,7 @@ func Decode(o manifest.Object) (*Claim, contract.Findings) {
 }
 
 // floors are the minimums that are rules of the contract: the rule says better than the schema what is lost below them.
+// 0 is left to the schema, because it would be read as "not given".
 var floors = map[string]bool{"spec.instances": true, "spec.backup.retentionDays": true, "spec.backup.lockDays": true}
 
 // topLevel is the field of spec that a path leads into: "backup" of "spec.backup.schedule".

@@ -116,7 +116,7 @@ func judgeRate(at, written string, s schedule.Schedule, maxPerDay, lockDays int6
 	if maxPerDay <= 0 || perDay <= float64(maxPerDay)+0.5 {
 		return nil
 	}
-	fix := fixSchedule
+	fix := "write " + strconv.Quote("0 0 */6 * * *") + " (every six hours), or up to " + strconv.FormatInt(maxPerDay, 10) + " runs a day"
 	if meant, err := schedule.Parse(s.Cron); err == nil && meant.Cron != s.Cron && meant.MaxGap() <= MaxBackupGap && meant.RunsPerDay() <= float64(maxPerDay)+0.5 {
 		fix = "CloudNativePG reads seconds first: write " + strconv.Quote(meant.Cron) + " for what five fields usually mean"
 	}

@@ -46,10 +46,10 @@ func JudgePolicy(p *v1beta1.Policy) Findings {
 		refuse("CNPG-3.1", "backup.schedule", p.Backup.Schedule, "is not a schedule: "+err.Error(), fixSchedule)
 	} else {
 		found = append(found, judgeSchedule("backup.schedule", p.Backup.Schedule, s, p.Backup.MaxRunsPerDay, b.LockDays)...)
-		found = append(found, judgeLock("bucket.lockDays", b.LockDays, p.Backup.RetentionDays, b.MaxLockDays, s)...)
+		found = append(found, judgeLock("bucket.lockDays", b.LockDays, max(p.Backup.RetentionDays, MinRetentionDays), b.MaxLockDays, s)...)
 	}
 	if p.Backup.RetentionDays < MinRetentionDays {
-		refuse("CNPG-3.2", "backup.retentionDays", strconv.FormatInt(p.Backup.RetentionDays, 10), "is below the contract's 30 days", "write 30 or more")
+		refuse("CNPG-3.2", "backup.retentionDays", strconv.FormatInt(p.Backup.RetentionDays, 10), "is below the contract's 30 days: what retention removes cannot be recovered to", "write 30 or more")
 	}
 	found = append(found, judgeEnvironment("backup.sidecarEnv", p.Backup.SidecarEnv)...)
 	for at, location := range map[string]v1beta1.RemoteKey{"credentials.accessKeyID": p.Credentials.AccessKeyID, "credentials.secretAccessKey": p.Credentials.SecretAccessKey} {

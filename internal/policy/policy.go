@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
@@ -35,19 +37,48 @@ func Decode(o manifest.Object) (*v1beta1.Policy, contract.Findings) {
 			Fix: fmt.Sprintf("write apiVersion: %s and kind: %s", v1beta1.APIVersion, v1beta1.Kind),
 		}}
 	}
-	found := policySchema.Validate(map[string]any(o), "", "API-2")
-	if len(found) > 0 {
-		return nil, named(found)
+	given, unread := maps.Clone(map[string]any(o)), map[string]bool{}
+	var found contract.Findings
+	for _, f := range policySchema.Validate(given, "", "API-2") {
+		if floors[f.Path] && f.Value != "0" && strings.HasPrefix(f.Message, schema.BelowMinimum) {
+			continue
+		}
+		found = append(found, f)
+		section := section(f.Path)
+		unread[section] = true
+		delete(given, section)
 	}
-	raw, err := json.Marshal(o)
+	raw, err := json.Marshal(given)
+	p := &v1beta1.Policy{}
 	if err == nil {
-		p := &v1beta1.Policy{}
-		if err = json.Unmarshal(raw, p); err == nil {
-			SetDefaults(p)
-			return p, named(append(found, contract.JudgePolicy(p)...))
+		err = json.Unmarshal(raw, p)
+	}
+	if err != nil {
+		return nil, named(append(found, contract.Finding{Rule: "API-2", Message: fmt.Sprintf("cannot be read: %v", err), Fix: "correct the document"}))
+	}
+	SetDefaults(p)
+	for _, f := range contract.JudgePolicy(p) {
+		// What could not be read is not judged, nor is the lock against a retention that could not be.
+		if !unread[section(f.Path)] && (!unread["backup"] || f.Path != "bucket.lockDays") {
+			found = append(found, f)
 		}
 	}
-	return nil, named(append(found, contract.Finding{Rule: "API-2", Message: fmt.Sprintf("cannot be read: %v", err), Fix: "correct the document"}))
+	if len(unread) > 0 {
+		return nil, named(found)
+	}
+	return p, named(found)
+}
+
+// floors are the minimums that are rules of the contract: the rule says better than the schema what is lost below them.
+// 0 is left to the schema, because it would be read as "not given".
+var floors = map[string]bool{"backup.retentionDays": true, "bucket.lockDays": true}
+
+// section is the field of the policy that a path leads into: "backup" of "backup.schedule".
+func section(path string) string {
+	if i := strings.IndexAny(path, ".["); i >= 0 {
+		return path[:i]
+	}
+	return path
 }
 
 func named(fs contract.Findings) contract.Findings {
