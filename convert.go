@@ -34,6 +34,9 @@ func (t tree) Lookup(path ...string) (any, bool) {
 	case *structpb.Value_StructValue:
 		return kind.StructValue, true
 	case *structpb.Value_ListValue:
+		if len(kind.ListValue.GetValues()) == 0 {
+			return []any{}, true
+		}
 		return kind.ListValue, true
 	}
 	return nil, true

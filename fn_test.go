@@ -249,6 +249,12 @@ func TestTree(t *testing.T) {
 	if got := manifest.String(v.Items("a", "b")[1], "d", "e"); got != "f" {
 		t.Errorf("Items(a.b)[1].d.e: want f, got %q", got)
 	}
+	// An empty list stays a list: a field that turns into a mapping is refused by the API server.
+	if got := manifest.Copy(tree{yamlStruct(t, `{list: [], map: {}, full: [[], {}]}`)}); !cmp.Equal(got, any(map[string]any{
+		"list": []any{}, "map": map[string]any{}, "full": []any{[]any{}, map[string]any{}},
+	})) {
+		t.Errorf("Copy: got %#v", got)
+	}
 	if diff := cmp.Diff(o, toStruct(fromStruct(o)), protocmp.Transform()); diff != "" {
 		t.Errorf("A converted object should convert back to itself: -want, +got:\n%s", diff)
 	}

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"maps"
 	"strings"
 )
 
@@ -15,16 +16,30 @@ var operatorWrites = map[string]string{
 // judgeSettings judges the PostgreSQL settings of a Cluster (ZDL-09, CNPG-1.2).
 func judgeSettings(j *judge, c *cluster) {
 	postgresql := sub(c.spec, "postgresql")
-	asked := settings(postgresql, "parameters")
-	for name, value := range operatorWrites {
-		if is, there := asked[name]; there && is == value {
-			delete(asked, name)
-		}
-	}
-	j.add(c.document, JudgeParameters("spec.postgresql.parameters", asked))
+	j.add(c.document, JudgeParameters("spec.postgresql.parameters", withoutOperators(settings(postgresql, "parameters"))))
 	if on, _ := boolean(postgresql, "enableAlterSystem"); on {
 		j.refuse(c.document, "ZDL-09", "spec.postgresql.enableAlterSystem", "true", "any superuser can then switch durability off behind the contract's back", "write enableAlterSystem: false")
 	}
+}
+
+// judgeLivingSettings judges the settings of the living Cluster, which somebody may have edited by hand.
+func judgeLivingSettings(parameters map[string]string) Findings {
+	found := JudgeParameters("spec.postgresql.parameters", withoutOperators(parameters)).Violations()
+	for i := range found {
+		found[i].Object = "Cluster"
+		found[i].Fix = "let this function write it: see why the Cluster's Object is not synced"
+	}
+	return found
+}
+
+// withoutOperators are the settings of a Cluster without those the operator has written itself.
+func withoutOperators(parameters map[string]string) map[string]string {
+	asked := maps.Clone(parameters)
+	maps.DeleteFunc(asked, func(name, value string) bool {
+		own, writes := operatorWrites[name]
+		return writes && own == value
+	})
+	return asked
 }
 
 // judgeClusterImage: the PostgreSQL that runs is the one that was chosen (ZDL-11).

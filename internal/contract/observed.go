@@ -109,6 +109,8 @@ var observedRules = []judgeObserved{
 			return nil, notAlive
 		case c.LastBackup == "False" && o.Window.LastBackup == "":
 			return one("CNPG-3.1", "Cluster", "status.conditions", "", "no base backup has succeeded: "+Clip(c.LastBackupMessage, 200), "see the runbook of PostgresBackupFailed"), ""
+		case c.LastBackup == "False":
+			return one("CNPG-3.1", "Cluster", "status.conditions", "", "the newest base backup has failed: "+Clip(c.LastBackupMessage, 200), "see the runbook of PostgresBackupFailed"), ""
 		case o.Window.LastBackup == "":
 			return nil, "no base backup has been finished yet"
 		case !o.Settled["scheduled-backup"]:
@@ -172,10 +174,16 @@ var observedRules = []judgeObserved{
 		if !o.Bucket.LockObserved {
 			return nil, "the bucket's lock has not been observed yet"
 		}
-		if least := lock.MinDays(o.RetentionDays, o.Schedule.MaxGap()); o.Bucket.LockDays < least {
+		least, promised := lock.MinDays(o.RetentionDays, o.Schedule.MaxGap()), o.promisedLock()
+		switch {
+		case o.Bucket.LockDays < least:
 			return one("ZDL-01", "bucket "+o.BucketName, "defaultRetention.days", strconv.FormatInt(o.Bucket.LockDays, 10),
 				fmt.Sprintf("the bucket's lock is too short: to recover to the first second of %d days, backups up to %d days old must still be locked", o.RetentionDays, least),
 				fmt.Sprintf("set the bucket's default retention to %d days or more; what was written meanwhile keeps the shorter lock", max(least, o.LockDays))), ""
+		case o.Bucket.LockDays < promised:
+			return one("ZDL-01", "bucket "+o.BucketName, "defaultRetention.days", strconv.FormatInt(o.Bucket.LockDays, 10),
+				fmt.Sprintf("the bucket's lock is shorter than the %d days it was asked to hold", promised),
+				fmt.Sprintf("set the bucket's default retention to %d days or more, and find out who lowered it; what was written meanwhile keeps the shorter lock", promised)), ""
 		}
 		return nil, ""
 	}},
@@ -205,6 +213,12 @@ var observedRules = []judgeObserved{
 			return nil, "nobody has looked yet whether a Cluster of this name exists"
 		}
 		return nil, ""
+	}},
+	{"ZDL-09", func(o Observed) (Findings, string) {
+		if o.Cluster == nil {
+			return nil, "" // What is asked for has been judged.
+		}
+		return judgeLivingSettings(o.Cluster.Parameters), ""
 	}},
 	{"ZDL-10", func(o Observed) (Findings, string) {
 		c := o.Cluster
@@ -259,8 +273,8 @@ func JudgeBucketInForce(o Observed, waivers Waivers) []string {
 		wait = append(wait, "the Object Lock of "+at+" to be observed")
 	case b.Mode != "COMPLIANCE":
 		wait = append(wait, fmt.Sprintf("%s to lock in COMPLIANCE mode (observed: %s)", at, or(b.Mode, "no default retention")))
-	case b.LockDays < lock.MinDays(o.RetentionDays, o.Schedule.MaxGap()), !adopted && b.LockDays < o.LockDays:
-		wait = append(wait, fmt.Sprintf("%s to lock for %d days (observed: %d)", at, o.LockDays, b.LockDays))
+	case b.LockDays < o.promisedLock():
+		wait = append(wait, fmt.Sprintf("%s to lock for %d days (observed: %d)", at, o.promisedLock(), b.LockDays))
 	}
 	if b.Versioning != "Enabled" {
 		wait = append(wait, fmt.Sprintf("versioning of %s to be Enabled (observed: %s)", at, or(b.Versioning, "nothing yet")))
@@ -274,6 +288,19 @@ func JudgeBucketInForce(o Observed, waivers Waivers) []string {
 		}
 	}
 	return wait
+}
+
+// promisedLock is for how many days the bucket has to lock: what the contract needs, or the claim asks for, and in a bucket
+// of our own what we asked for ourselves.
+func (o Observed) promisedLock() int64 {
+	promised := lock.MinDays(o.RetentionDays, o.Schedule.MaxGap())
+	if o.Policy.Bucket.Mode != "existing" {
+		promised = max(promised, o.LockDays)
+	}
+	if o.Spec.Backup != nil {
+		promised = max(promised, o.Spec.Backup.LockDays)
+	}
+	return promised
 }
 
 func judgeObservedBucket(o Observed) (Findings, string) {

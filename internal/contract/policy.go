@@ -112,7 +112,7 @@ func judgePolicyBucket(b v1beta1.Bucket) Findings {
 			refuse("API-2", "bucket.prefix", "", "is missing: the names of buckets are unique world-wide and start with it", "write your organisation and environment, for instance acme-prod")
 		}
 		if b.EndpointURL != "" {
-			refuse("CNPG-4.3", "bucket.endpointURL", b.EndpointURL, "mode managed makes buckets on AWS only: on another store the lock could neither be set nor be observed through provider-aws",
+			refuse("CNPG-4.3", "bucket.endpointURL", shownURL(b.EndpointURL), "mode managed makes buckets on AWS only: on another store the lock could neither be set nor be observed through provider-aws",
 				"create the bucket with Object Lock there and write mode: existing and its name")
 		}
 	}
@@ -146,14 +146,22 @@ func judgeEndpoint(at, endpoint string) Findings {
 	}
 	u, err := url.Parse(endpoint)
 	switch {
-	case err != nil || u.Host == "":
-		return Findings{{Rule: "CNPG-2.2", Path: at, Value: shorten(endpoint), Message: "is not a URL", Fix: "write https:// and the host of the object store"}}
-	case u.User != nil:
+	case strings.Contains(endpoint, "@") && (err != nil || u.User != nil || u.Host == ""):
 		return Findings{{Rule: "ZDL-12", Path: at, Message: "contains credentials, which everybody who can read it may use", Fix: "remove them and rotate them; keys come through External Secrets"}}
+	case err != nil || u.Host == "":
+		return Findings{{Rule: "CNPG-2.2", Path: at, Value: shownURL(endpoint), Message: "is not a URL", Fix: "write https:// and the host of the object store"}}
 	case u.Scheme != "https":
-		return Findings{{Rule: "CNPG-2.2", Path: at, Value: shorten(endpoint), Message: "is not TLS: keys and backups can be read and altered on the way", Fix: "write https://" + u.Host}}
+		return Findings{{Rule: "CNPG-2.2", Path: at, Value: shownURL(endpoint), Message: "is not TLS: keys and backups can be read and altered on the way", Fix: "write https://" + u.Host}}
 	}
 	return nil
+}
+
+// shownURL is a URL as it may be quoted: not at all where it may contain credentials (ZDL-12).
+func shownURL(endpoint string) string {
+	if strings.Contains(endpoint, "@") {
+		return ""
+	}
+	return shorten(endpoint)
 }
 
 // judgeEnvironment judges environment variables of whatever talks to the bucket.

@@ -1,6 +1,8 @@
 package hardened
 
 import (
+	"slices"
+
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
@@ -11,6 +13,32 @@ import (
 
 // keep is every management policy but Delete, one of the combinations crossplane-runtime allows.
 func keep() []any { return []any{"Observe", "Create", "Update", "LateInitialize"} }
+
+// Orphaned is a composed resource as it was last asked for, without the leave to delete that somebody has given it.
+func Orphaned(t manifest.Tree) manifest.Object {
+	metadata := map[string]any{"name": manifest.String(t, "metadata", "name"), "labels": manifest.CopyMap(t, "metadata", "labels")}
+	spec := manifest.CopyMap(t, "spec")
+	if spec == nil {
+		spec = map[string]any{}
+	}
+	if namespace := manifest.String(t, "metadata", "namespace"); namespace != "" {
+		metadata["namespace"] = namespace
+	} else {
+		spec["deletionPolicy"] = "Orphan"
+	}
+	const externalName = "crossplane.io/external-name"
+	if name := manifest.String(t, "metadata", "annotations", externalName); name != "" {
+		metadata["annotations"] = map[string]any{externalName: name}
+	}
+	policies := slices.DeleteFunc(manifest.CopyList(t, "spec", "managementPolicies"), func(p any) bool { return p == "Delete" })
+	if len(policies) == 0 || slices.Contains(policies, any("*")) {
+		policies = keep()
+	}
+	spec["managementPolicies"] = policies
+	return manifest.Object{
+		"apiVersion": manifest.String(t, "apiVersion"), "kind": manifest.String(t, "kind"), "metadata": metadata, "spec": spec,
+	}
+}
 
 // observe leaves the external resource entirely alone.
 func observe() []any { return []any{"Observe"} }

@@ -8,7 +8,8 @@ import (
 // reading three fields of a large observed object then costs three look-ups instead of a copy of it.
 type Tree interface {
 	// Lookup returns the value at a path of map keys (a numeric element indexes a list). Scalars come as string, bool,
-	// int64 or float64; maps and lists in whatever form the implementation holds them: use Items and Keys.
+	// int64 or float64, an empty list as []any; maps and other lists in whatever form the implementation holds them: use
+	// Items and Keys.
 	Lookup(path ...string) (any, bool)
 	// Items returns the elements of the list at path as trees; nil where there is none.
 	Items(path ...string) []Tree

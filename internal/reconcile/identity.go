@@ -31,6 +31,8 @@ const (
 //	any       foreign  any      somebody else's                 refused
 //	no        none     full     gone, and its archive is full   refused: the way back is a recovery
 //	yes       none     any      deleted by hand                 never made again empty; the claim says how to recover
+//
+// A waiver of ZDL-07 adopts what is foreign as it is. It never makes an empty database over a full archive.
 type identity struct {
 	// composed is true where the Cluster's Object exists.
 	composed bool
@@ -40,6 +42,8 @@ type identity struct {
 	known bool
 	// deleted is true where the Cluster has lived under this claim and is gone.
 	deleted bool
+	// foreign is a living Cluster of this name that is not this claim's.
+	foreign *world.Cluster
 }
 
 // requirements are the objects this claim wants to see. They follow from claim and policy and from what exists, not from
@@ -71,14 +75,13 @@ func (s *state) observe() {
 	s.identity.known = answered || seen
 	switch {
 	case answered && answer != nil:
-		c := world.ClusterOf(answer)
-		s.identity.cluster = &c
+		s.lookAt(world.ClusterOf(answer))
 	case answered:
-		// The answer is newer than the copy in the Object's status, which stays when the Cluster is deleted.
-		s.identity.deleted = seen
+		// The answer is newer than the copy in the Object's status, which stays when the Cluster is deleted. The copy may be
+		// missing too, where the Object has come out of a backup of the control plane.
+		s.identity.deleted = seen || s.madeBefore()
 	case seen:
-		c := world.ClusterOf(wrapped)
-		s.identity.cluster = &c
+		s.lookAt(world.ClusterOf(wrapped))
 	}
 
 	if t, ok := v.Wrapped(hardened.ObjectStore); ok {
@@ -95,8 +98,8 @@ func (s *state) observe() {
 	o := contract.Observed{
 		Asked: s.asked, Policy: s.policy,
 		Cluster: s.identity.cluster, ClusterKnown: s.identity.known,
-		Bucket: v.BucketFacts(), BucketName: s.place.Bucket, Keys: v.SecretFacts(hardened.Credentials),
-		Settled: map[string]bool{}, Deletable: v.Deletable(), Unsynced: s.unsynced(),
+		Bucket: v.BucketFacts(s.place.Bucket), BucketName: s.place.Bucket, Keys: v.SecretFacts(hardened.Credentials),
+		Settled: map[string]bool{}, Deletable: v.Deletable(s.protectedNames()), Unsynced: s.unsynced(),
 	}
 	if t, answered := v.Answer(askStorageClass); answered {
 		o.StorageClassKnown = true
@@ -109,13 +112,49 @@ func (s *state) observe() {
 		o.Settled[name] = v.Resource(name).Settled()
 	}
 	s.observed = o
+	if s.identity.cluster != nil {
+		s.adopt(s.identity.cluster)
+	}
+}
+
+// lookAt tells this claim's own living Cluster from somebody else's.
+func (s *state) lookAt(c world.Cluster) {
+	if c.ClaimNamespace == s.claim.Namespace && c.ClaimName == s.claim.Name {
+		s.identity.cluster = &c
+	} else {
+		s.identity.foreign = &c // Nothing is said about somebody else's database.
+	}
+}
+
+// adopt takes over what a living Cluster has decided: the incarnation it archives as, and what can be recovered of it.
+func (s *state) adopt(live *world.Cluster) {
+	s.identity.cluster, s.observed.Cluster = live, live
+	s.place.ServerName = s.incarnation(live)
+	s.observed.Window = s.window(live)
+}
+
+// madeBefore says whether the Cluster's Object may no longer make one: it has had one then.
+func (s *state) madeBefore() bool {
+	object, composed := s.in.World.Observed[hardened.Cluster]
+	if !composed {
+		return false
+	}
+	policies := manifest.CopyList(object, "spec", "managementPolicies")
+	return slices.Contains(policies, any("Update")) && !slices.Contains(policies, any("Create")) && !slices.Contains(policies, any("*"))
+}
+
+// protectedNames are the composed resources of ours that must outlive the claim.
+func (s *state) protectedNames() []string {
+	return slices.DeleteFunc(manifest.SortedKeys(s.in.World.Observed), func(name string) bool {
+		return name == hardened.ClaimPresence || !s.ours(name)
+	})
 }
 
 // unsynced are the resources of ours that cannot be changed at present, with the provider's reason.
 func (s *state) unsynced() []string {
 	var out []string
-	for _, name := range manifest.SortedKeys(s.in.World.Observed) {
-		if r := s.in.World.Resource(name); s.ours(name) && name != hardened.ClaimPresence && !r.Synced && r.Message != "" {
+	for _, name := range s.protectedNames() {
+		if r := s.in.World.Resource(name); !r.Synced && r.Message != "" {
 			out = append(out, strings.TrimSpace(s.reason(name)))
 		}
 	}
@@ -124,26 +163,30 @@ func (s *state) unsynced() []string {
 
 // judgeIdentity decides the row of the table above, and where the database archives.
 func (s *state) judgeIdentity() {
-	c, live := s.claim, s.identity.cluster
-	wanted := s.place
-	if live != nil {
-		s.place.ServerName = s.incarnation(live)
-		s.observed.Window = s.window(live)
-		if foreign := live.ClaimNamespace != c.Namespace || live.ClaimName != c.Name; foreign {
-			s.refuse(contract.Findings{{
-				Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
-				Message: fmt.Sprintf("a Cluster %s/%s exists already and is not this claim's%s: adopting it would reconfigure somebody's database", c.Namespace, c.Name, owner(live)),
-				Fix: fmt.Sprintf("choose another name; if it really is this claim's, say so on it: kubectl -n %s label clusters.postgresql.cnpg.io %s %s=%s %s=%s",
-					c.Namespace, c.Name, hardened.LabelClaim, c.Name, hardened.LabelClaimNamespace, c.Namespace),
-			}})
-			s.identity.cluster = nil // Nothing is said about somebody else's database.
+	c, wanted := s.claim, s.place
+	if foreign := s.identity.foreign; foreign != nil {
+		s.refuse(contract.Findings{{
+			Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
+			Message: fmt.Sprintf("a Cluster %s/%s exists already and is not this claim's%s: adopting it would reconfigure somebody's database", c.Namespace, c.Name, owner(foreign)),
+			Fix: fmt.Sprintf("choose another name; if it really is this claim's, say so on it: kubectl -n %s label clusters.postgresql.cnpg.io %s %s=%s %s=%s",
+				c.Namespace, c.Name, hardened.LabelClaim, c.Name, hardened.LabelClaimNamespace, c.Namespace),
+		}})
+		if _, waived := s.waived["ZDL-07"]; !waived {
 			return
 		}
+		s.adopt(foreign)
+	}
+	if live := s.identity.cluster; live != nil {
 		s.refuse(contract.JudgeFrozen(s.asked, s.policy.StorageClassName, live))
 		s.judgePlace(live, wanted)
 		return
 	}
-	if s.identity.composed || !s.identity.known {
+	if !s.identity.known {
+		return
+	}
+	if s.identity.composed {
+		// What has archived has lived, whatever became of its Object.
+		s.identity.deleted = s.identity.deleted || s.archive.Windows[wanted.ServerName].RecoverableSince != ""
 		return
 	}
 	full := s.archive.Full()
@@ -160,6 +203,7 @@ func (s *state) judgeIdentity() {
 			wanted.Bucket, wanted.Path, server, s.archive.Windows[server].RecoverableSince),
 		Fix: fmt.Sprintf("write spec.bootstrap.recovery: {source: %s} to bring it back, or choose another name for an empty database", c.Name),
 	}})
+	s.wait.database = append(s.wait.database, "spec.bootstrap.recovery to bring back what its full archive holds") // Waived or not.
 }
 
 // incarnation is the name the living database archives under. Where somebody has taken the archiver away it is the one
@@ -222,13 +266,25 @@ func (s *state) window(live *world.Cluster) world.Window {
 // bootstrap decides where the first data comes from.
 func (s *state) bootstrap() bootstrap.Plan {
 	live := s.identity.cluster
-	if wrapped, seen := s.in.World.Wrapped(hardened.Cluster); live == nil && s.identity.deleted && seen {
-		last := world.ClusterOf(wrapped) // Gone, and never made again: what it was made from stays as it was.
-		live = &last
+	if live == nil && s.identity.deleted {
+		live = s.last() // Gone, and never made again: what it was made from stays as it was.
 	}
 	plan := bootstrap.Make(s.claim, s.policy, s.place, live, s.in.World, s.in.Now)
 	s.refuse(plan.Findings)
 	return plan
+}
+
+// last is the Cluster that is gone, as it was last seen, or else as it was last asked for.
+func (s *state) last() *world.Cluster {
+	if wrapped, seen := s.in.World.Wrapped(hardened.Cluster); seen {
+		c := world.ClusterOf(wrapped)
+		return &c
+	}
+	if asked, ok := s.in.World.Asked(hardened.Cluster); ok {
+		c := world.ClusterOf(asked)
+		return &c
+	}
+	return nil
 }
 
 func owner(live *world.Cluster) string {
@@ -244,10 +300,31 @@ func (s *state) keep(emitted map[string]bool) []Composed {
 	var kept []Composed
 	for _, name := range manifest.SortedKeys(s.in.World.Observed) {
 		if !emitted[name] && s.ours(name) && !slices.Contains(s.released, name) {
-			kept = append(kept, Composed{Name: name, Ready: true})
+			kept = append(kept, Composed{Name: name, Object: s.kept(name), Ready: true})
 		}
 	}
 	return kept
+}
+
+// kept is a composed resource as observed: nil, or its copy without the leave to delete that somebody has given it
+// (CNPG-4.1).
+func (s *state) kept(name string) manifest.Object {
+	if !slices.Contains(s.observed.Deletable, name) {
+		return nil
+	}
+	return hardened.Orphaned(s.in.World.Observed[name])
+}
+
+// release lets go of composed resources on purpose, but never of one that would delete what it manages: it is put in
+// order first.
+func (s *state) release(names ...[]string) {
+	for _, name := range slices.Concat(names...) {
+		if slices.Contains(s.observed.Deletable, name) {
+			s.mended = append(s.mended, name)
+		} else {
+			s.released = append(s.released, name)
+		}
+	}
 }
 
 // ours says whether a composed resource was made by this function rather than by another step of the pipeline.

@@ -95,6 +95,8 @@ type state struct {
 	// released are composed resources that are let go of on purpose: of an alias, of a replication that has ended, of a
 	// Secret under another name.
 	released []string
+	// mended are those among them that cannot be let go of yet, because they would delete what they manage.
+	mended []string
 	// bucketInForce is true where the bucket is observed to protect what is written into it.
 	bucketInForce bool
 }
@@ -139,7 +141,7 @@ func Run(in Input) Outcome {
 	if len(s.found.Violations()) > 0 {
 		return s.refused()
 	}
-	s.released = slices.Concat(plan.Released, name.Released, s.renamedSecret())
+	s.release(plan.Released, name.Released, s.renamedSecret())
 	s.sourceless = c.Spec.Bootstrap != nil && plan.Bootstrap.Stanza == nil && s.identity.cluster == nil
 	if s.sourceless && in.Complete {
 		s.refuse(contract.Findings{{
@@ -251,10 +253,11 @@ func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapSta
 			continue
 		}
 		emitted[r.Name] = true
-		if r.Name == hardened.Cluster && exists && s.sourceless && !s.identity.deleted {
+		sourceless := r.Name == hardened.Cluster && exists && s.sourceless && !s.identity.deleted
+		if sourceless || slices.Contains(s.mended, r.Name) {
 			// Its Object was made with a source that is no longer seen, and the Cluster may still have to be made: it must
-			// not be made empty.
-			r.Object = nil
+			// not be made empty. Or it is about to be let go of, under the name it has.
+			r.Object = s.kept(r.Name)
 		}
 		out.Composed = append(out.Composed, Composed{Name: r.Name, Object: r.Object, Ready: s.ready(r.Name)})
 	}

@@ -91,10 +91,16 @@ func (s *state) recoverability() Condition {
 	c := Condition{Type: Recoverable, Status: "False", Reason: ReasonWaiting}
 	live := s.identity.cluster
 	switch {
+	case s.identity.deleted:
+		c.Reason, c.Message = ReasonDeleted, "the database is gone and archives nothing; DatabaseReady says how its archive is brought back"
 	case live == nil:
 		c.Message = "the database does not exist yet"
 	case live.Archiving == "False":
 		c.Reason, c.Message = ReasonArchivingFailing, "WAL is not archived: "+contract.Clip(live.ArchivingMessage, 512)
+		if s.observed.Window.RecoverableSince == "" && strings.Contains(live.ArchivingMessage, "check-wal-archive") {
+			c.Message += fmt.Sprintf("; if %s%s is not empty, an earlier database has archived there: commit a claim of another name, with spec.bootstrap.recovery to bring the earlier one back",
+				s.destination(), live.ServerName)
+		}
 	case s.observed.Window.RecoverableSince == "" && live.LastBackup == "True":
 		c.Reason, c.Message = ReasonCatalogueEmpty, "a base backup has succeeded and the archive's catalogue shows none: it has not been read yet, or backups were removed or hidden; see the runbook of PostgresRecoveryWindowShrunk"
 	case s.observed.Window.RecoverableSince == "":
@@ -146,14 +152,22 @@ func (s *state) refusedConditions(refused contract.Findings) []Condition {
 		}
 	}
 	protected := Condition{Type: Protected, Status: "Unknown", Reason: ReasonRefused, Message: unchanged}
-	if s.identity.cluster == nil && !s.identity.deleted {
+	switch {
+	case s.identity.cluster != nil || s.identity.deleted:
+		return []Condition{verdict, protected, s.recoverability(), s.databaseCondition()}
+	case s.identity.composed: // It may live, and nobody knows whether it is this claim's.
+		return []Condition{
+			verdict, protected,
+			{Type: Recoverable, Status: "Unknown", Reason: ReasonRefused, Message: unchanged},
+			{Type: DatabaseReady, Status: "Unknown", Reason: ReasonRefused, Message: unchanged},
+		}
+	default:
 		return []Condition{
 			verdict, protected,
 			{Type: Recoverable, Status: "False", Reason: ReasonRefused, Message: "the claim is refused and no database has been made of it"},
 			{Type: DatabaseReady, Status: "False", Reason: ReasonRefused, Message: "the claim is refused and no database has been made of it"},
 		}
 	}
-	return []Condition{verdict, protected, s.recoverability(), s.databaseCondition()}
 }
 
 // Refusal is the one text of a refusal: every violation, one a line, bounded.
@@ -180,9 +194,15 @@ func told(verdicts []contract.RuleVerdict, which contract.Verdict) string {
 	return contract.Clip(strings.Join(reasons, "; "), maxConditionMessage)
 }
 
+// maxStatusText bounds what status quotes of others' words.
+const maxStatusText = 1024
+
 // status is what is, rebuilt on every call.
 func (s *state) status(verdicts []contract.RuleVerdict, bootstrap *v1alpha1.BootstrapStatus) *v1alpha1.Status {
 	c := s.claim
+	if bootstrap != nil {
+		bootstrap.Message = contract.Clip(bootstrap.Message, maxStatusText)
+	}
 	out := &v1alpha1.Status{
 		Database:   c.Spec.Database,
 		Owner:      c.Spec.Owner,
@@ -204,7 +224,7 @@ func (s *state) status(verdicts []contract.RuleVerdict, bootstrap *v1alpha1.Boot
 		out.Version = strconv.FormatInt(live.Major, 10)
 		out.Image = live.Image
 		out.Instances = fmt.Sprintf("%d/%d", live.Ready, live.Instances)
-		out.Phase = live.Phase
+		out.Phase = contract.Clip(live.Phase, maxStatusText)
 		out.Endpoints = &v1alpha1.Endpoints{ReadWrite: host(c.Name + "-rw"), ReadOnly: host(c.Name + "-ro"), Port: 5432}
 	}
 	return out

@@ -203,7 +203,10 @@ func (j *judge) wrongType(path string, value any, want string) {
 	case nil:
 		is = "nothing"
 	case string:
-		is, shown = "a string", clip(v)
+		is = "a string"
+		if want != "a mapping" { // What stands in the place of a reference may be the secret itself (ZDL-12).
+			shown = clip(v)
+		}
 	case bool:
 		is, shown = "a boolean", strconv.FormatBool(v)
 	case map[string]any:

@@ -29,17 +29,17 @@ type Bucket struct {
 	LifecycleObserved, ExpiresCurrent bool
 }
 
-// BucketFacts reads the bucket's managed resources.
-func (v View) BucketFacts() Bucket {
+// BucketFacts reads the managed resources of a bucket.
+func (v View) BucketFacts(bucket string) Bucket {
 	var b Bucket
-	if t, ok := v.Observed["bucket"]; ok {
+	if t, ok := v.ofBucket(bucket, "bucket"); ok {
 		b.Observed = manifest.String(t, "status", "atProvider", "arn") != "" || manifest.String(t, "status", "atProvider", "id") != ""
 		b.Policy = manifest.String(t, "status", "atProvider", "policy") != ""
 	}
-	if t, ok := v.Observed["bucket-versioning"]; ok {
+	if t, ok := v.ofBucket(bucket, "bucket-versioning"); ok {
 		b.Versioning = manifest.String(t, "status", "atProvider", "versioningConfiguration", "status")
 	}
-	if t, ok := v.Observed["bucket-object-lock"]; ok {
+	if t, ok := v.ofBucket(bucket, "bucket-object-lock"); ok {
 		at := []string{"status", "atProvider", "rule", "defaultRetention"}
 		b.Mode = manifest.String(t, append(at, "mode")...)
 		b.LockDays, _ = manifest.Int(t, append(at, "days")...)
@@ -49,24 +49,27 @@ func (v View) BucketFacts() Bucket {
 		// A rule the provider no longer sees has been removed; an empty status has not been filled in yet.
 		b.LockObserved = b.Mode != "" || manifest.String(t, "status", "atProvider", "id") != ""
 	}
-	if t, ok := v.Observed["bucket-encryption"]; ok {
+	if t, ok := v.ofBucket(bucket, "bucket-encryption"); ok {
 		for _, rule := range t.Items("status", "atProvider", "rule") {
 			b.Encryption = manifest.String(rule, "applyServerSideEncryptionByDefault", "sseAlgorithm")
 		}
 	}
-	if t, ok := v.Observed["bucket-public-access-block"]; ok {
+	if t, ok := v.ofBucket(bucket, "bucket-public-access-block"); ok {
 		b.PublicAccessBlocked = true
 		for _, name := range []string{"blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"} {
 			on, _ := manifest.Bool(t, "status", "atProvider", name)
 			b.PublicAccessBlocked = b.PublicAccessBlocked && on
 		}
 	}
-	if t, ok := v.Observed["bucket-policy"]; ok {
+	if t, ok := v.ofBucket(bucket, "bucket-policy"); ok {
 		b.Policy = b.Policy || manifest.String(t, "status", "atProvider", "policy") != ""
 	}
-	if t, ok := v.Observed["bucket-lifecycle"]; ok {
+	if t, ok := v.ofBucket(bucket, "bucket-lifecycle"); ok {
 		for _, rule := range t.Items("status", "atProvider", "rule") {
 			b.LifecycleObserved = true
+			if manifest.String(rule, "status") == "Disabled" {
+				continue
+			}
 			for _, e := range rule.Items("expiration") {
 				days, _ := manifest.Int(e, "days")
 				b.ExpiresCurrent = b.ExpiresCurrent || days > 0 || manifest.String(e, "date") != ""
@@ -74,6 +77,17 @@ func (v View) BucketFacts() Bucket {
 		}
 	}
 	return b
+}
+
+// ofBucket returns a managed resource, unless what the provider last saw is another bucket: a resource whose external name
+// has changed goes on reporting the old one until the provider looks again.
+func (v View) ofBucket(bucket, name string) (manifest.Tree, bool) {
+	t, ok := v.Observed[name]
+	if !ok {
+		return nil, false
+	}
+	id, _, _ := strings.Cut(manifest.String(t, "status", "atProvider", "id"), ",") // The owner's account may follow.
+	return t, id == "" || id == bucket
 }
 
 // Secret is what External Secrets says of a Secret it writes.

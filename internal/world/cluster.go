@@ -1,6 +1,7 @@
 package world
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -42,7 +43,7 @@ type Cluster struct {
 	// ObjectStore is the plugin's; ServerName the incarnation it archives as; Destination the in-tree path.
 	ObjectStore, ServerName, Destination string
 
-	// ReadyCondition, Archiving and LastBackup are "True", "False" or "" (not reported).
+	// ReadyCondition, Archiving and LastBackup are "True", "False" or "" (not reported, or a backup is running).
 	ReadyCondition, Archiving, LastBackup string
 	// ArchivingMessage is CloudNativePG's own.
 	ArchivingMessage, LastBackupMessage string
@@ -96,7 +97,9 @@ func ClusterOf(t manifest.Tree) Cluster {
 		case "ContinuousArchiving":
 			c.Archiving, c.ArchivingMessage = cond.status, cond.message
 		case "LastBackupSucceeded":
-			c.LastBackup, c.LastBackupMessage = cond.status, cond.message
+			if cond.reason != "BackupStarted" { // CloudNativePG says False as long as one is running.
+				c.LastBackup, c.LastBackupMessage = cond.status, cond.message
+			}
 		}
 	}
 	return c
@@ -208,18 +211,22 @@ func StorageClassOf(t manifest.Tree) StorageClass {
 	return s
 }
 
-// gibibytes reads the sizes this product writes ("20Gi"), and those people write by hand; 0 where it cannot tell.
+// gibibytes reads the sizes this product writes ("20Gi"), and those people write by hand, rounded up: nothing may be called
+// large enough that is not. 0 where it cannot tell.
 func gibibytes(quantity string) int64 {
 	for _, unit := range []struct {
 		suffix string
 		factor float64
-	}{{"Gi", 1}, {"Ti", 1024}, {"Mi", 1.0 / 1024}, {"G", 1e9 / (1 << 30)}, {"T", 1e12 / (1 << 30)}, {"M", 1e6 / (1 << 30)}} {
+	}{
+		{"Gi", 1}, {"Ti", 1024}, {"Mi", 1.0 / 1024}, {"Ki", 1.0 / (1 << 20)},
+		{"G", 1e9 / (1 << 30)}, {"T", 1e12 / (1 << 30)}, {"M", 1e6 / (1 << 30)}, {"k", 1e3 / (1 << 30)}, {"", 1.0 / (1 << 30)},
+	} {
 		if digits, ok := strings.CutSuffix(quantity, unit.suffix); ok {
 			n, err := strconv.ParseFloat(digits, 64)
-			if err != nil || n < 0 || n > 1e6 {
-				return 0
+			if size := math.Ceil(n * unit.factor); err == nil && size >= 0 && size <= 1e7 {
+				return int64(size)
 			}
-			return int64(n * unit.factor)
+			return 0
 		}
 	}
 	return 0
@@ -229,7 +236,7 @@ func gibibytes(quantity string) int64 {
 func majorOf(image string) int64 {
 	image, _, _ = strings.Cut(image, "@")
 	colon := strings.LastIndexByte(image, ':')
-	if colon < 0 {
+	if colon <= strings.LastIndexByte(image, '/') { // None, or that of a registry's port.
 		return 0
 	}
 	tag := image[colon+1:]

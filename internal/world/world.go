@@ -103,15 +103,12 @@ func (u under) Lookup(path ...string) (any, bool)    { return u.tree.Lookup(u.at
 func (u under) Items(path ...string) []manifest.Tree { return u.tree.Items(u.at(path)...) }
 func (u under) Keys(path ...string) []string         { return u.tree.Keys(u.at(path)...) }
 
-// Deletable returns the managed resources of ours that would delete what they manage when they go themselves: somebody
+// Deletable returns those of some managed resources that would delete what they manage when they go themselves: somebody
 // has overwritten their policies.
-func (v View) Deletable() []string {
+func (v View) Deletable(names []string) []string {
 	var out []string
-	for _, name := range manifest.SortedKeys(v.Observed) {
+	for _, name := range names {
 		t := v.Observed[name]
-		if manifest.String(t, "metadata", "labels", "database.bizmatters.io/protected") == "" {
-			continue
-		}
 		list, listed := t.Lookup("spec", "managementPolicies")
 		if policy := manifest.String(t, "spec", "deletionPolicy"); !listed || list == nil {
 			if policy != "Orphan" {
