@@ -161,7 +161,7 @@ func JudgeParameters(at string, parameters map[string]string) Findings {
 			refuse("ZDL-09", fmt.Sprintf("is the same setting as %q for PostgreSQL, and which one wins is an accident", first), "write it once, in lower case")
 		}
 		seen[name] = written
-		if strings.ContainsAny(value, "\n\r\x00") || !isParameterName(name) {
+		if strings.ContainsAny(written+value, "\n\r\x00") || !isParameterName(name) {
 			refuse("ZDL-09", "could smuggle a second setting into postgresql.conf", "write one plain name and one plain value")
 			continue
 		}
