@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -113,6 +114,7 @@ func TestWriteRequests(t *testing.T) {
 	for _, n := range []int{0, 25, 50, 75, 100, 125, 150, 175, 200} {
 		all[fmt.Sprintf("scale-%03d", n)] = grown(t, steady, n)
 	}
+	maps.Copy(all, peerRequests(t, steady))
 	for name, req := range all {
 		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
 		if err != nil {

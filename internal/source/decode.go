@@ -165,9 +165,23 @@ func keyName(key *yaml.Node) (string, bool) {
 	case int64:
 		return strconv.FormatInt(k, 10), true
 	case float64:
-		return strconv.FormatFloat(k, 'g', -1, 32), true //nolint:mnd // As kubectl writes it.
+		return floatName(k), true
 	}
 	return "", false
+}
+
+// floatName spells a number the way kubectl does: as single precision, and the endless ones as YAML.
+func floatName(f float64) string {
+	switch s := strconv.FormatFloat(f, 'g', -1, 32); s { //nolint:mnd // Single precision.
+	case "+Inf":
+		return ".inf"
+	case "-Inf":
+		return "-.inf"
+	case "NaN":
+		return ".nan"
+	default:
+		return s
+	}
 }
 
 // resolve follows an alias.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -36,6 +37,35 @@ func TestReadFindings(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s\n-want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func TestJudge(t *testing.T) {
+	all := map[string]string{}
+	for id := range accepted {
+		all[id] = "somewhere"
+	}
+	more := maps.Clone(all)
+	more["GO-1"] = "elsewhere"
+	cases := map[string]struct {
+		reason    string
+		found     map[string]string
+		goVersion string
+		wantErr   string
+	}{
+		"Accepted":  {"With the Go the exceptions were made for nothing else is found.", all, "go1.26.8", ""},
+		"New":       {"A vulnerability nobody has looked at fails.", more, "go1.26.8", "1 known vulnerabilities are called"},
+		"Fixed":     {"A newer Go has the fixes, and needs no exceptions.", nil, "go1.26.10", ""},
+		"StillOpen": {"With a Go that claims the fix the exception is over.", all, "go1.27.0", "8 known vulnerabilities are called"},
+		"Stale":     {"An exception nothing needs is removed.", nil, "go1.26.8", "is accepted and not there any more"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			err := judge(tc.found, tc.goVersion)
+			if (err != nil) != (tc.wantErr != "") || err != nil && !strings.Contains(err.Error(), tc.wantErr) {
+				t.Errorf("%s\ngot %v, want %q", tc.reason, err, tc.wantErr)
 			}
 		})
 	}
