@@ -71,7 +71,9 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	if len(out.Refused) > 0 {
 		// Only the first FATAL's text is shown, and never on the claim: the Warning before it is.
 		text := reconcile.Refusal(out.Refused)
-		report(rsp, fnv1.Severity_SEVERITY_WARNING, reconcile.ReasonRefused, text)
+		if !told(composite, text) {
+			report(rsp, fnv1.Severity_SEVERITY_WARNING, reconcile.ReasonRefused, text)
+		}
 		report(rsp, fnv1.Severity_SEVERITY_FATAL, reconcile.ReasonRefused, "the claim is refused, nothing has been changed:\n"+text)
 		f.log.InfoContext(ctx, "Refused", "tag", req.GetMeta().GetTag(), "violations", len(out.Refused))
 		return rsp, nil
@@ -180,6 +182,14 @@ var statuses = map[string]fnv1.Status{
 	"True":    fnv1.Status_STATUS_CONDITION_TRUE,
 	"False":   fnv1.Status_STATUS_CONDITION_FALSE,
 	"Unknown": fnv1.Status_STATUS_CONDITION_UNKNOWN,
+}
+
+// told says whether the claim carries this very refusal already.
+func told(composite *structpb.Struct, text string) bool {
+	return slices.ContainsFunc(tree{composite}.Items("status", "conditions"), func(c manifest.Tree) bool {
+		return manifest.String(c, "type") == reconcile.ContractSatisfied && manifest.String(c, "reason") == reconcile.ReasonRefused &&
+			manifest.String(c, "message") == text
+	})
 }
 
 // announce sends an event for each condition that changed its meaning since the last call: one, not one a minute.

@@ -135,6 +135,37 @@ PostgresInstance shop/orders: spec.version: "16": is a number where a string bel
 	}
 }
 
+// A refusal is an event once, not once a minute: the condition goes on carrying it.
+func TestRunFunctionRefusesOnce(t *testing.T) {
+	refusal := func(conditions string) (warnings, fatal int) {
+		composite := strings.Replace(minimalXR, "spec: {", "status: {conditions: ["+conditions+"]}, spec: {sise: small, ", 1)
+		rsp, err := testFunction().RunFunction(context.Background(), request(t, composite, minimalPolicy))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rsp.GetResults() {
+			switch r.GetSeverity() {
+			case fnv1.Severity_SEVERITY_WARNING:
+				warnings++
+			case fnv1.Severity_SEVERITY_FATAL:
+				fatal++
+			}
+		}
+		return warnings, fatal
+	}
+	const text = `PostgresInstance shop/orders: spec.sise: unknown field: it would be silently ignored, and what you meant by it would not happen; did you mean "size"? [API-1]`
+	for conditions, want := range map[string]int{
+		"": 1,
+		`{type: ContractSatisfied, status: "True", reason: Satisfied, message: every rule holds as observed}`: 1,
+		`{type: ContractSatisfied, status: "False", reason: Refused, message: another}`:                       1,
+		`{type: ContractSatisfied, status: "False", reason: Refused, message: '` + text + `'}`:                0,
+	} {
+		if warnings, fatal := refusal(conditions); warnings != want || fatal != 1 {
+			t.Errorf("after [%s]: %d warnings and %d FATAL, want %d and 1", conditions, warnings, fatal, want)
+		}
+	}
+}
+
 func TestRunFunctionKeepsThePipeline(t *testing.T) {
 	req := request(t, minimalXR, minimalPolicy)
 	earlier := &fnv1.Resource{Resource: yamlStruct(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: other}}`), Ready: fnv1.Ready_READY_TRUE}

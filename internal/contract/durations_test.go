@@ -103,6 +103,21 @@ func TestImageMajor(t *testing.T) {
 	}
 }
 
+// TestHideKeys: what providers and operators say is shown to everybody, and may quote what they were given (ZDL-12).
+func TestHideKeys(t *testing.T) {
+	for text, want := range map[string]string{
+		"InvalidAccessKeyId: AKIAIOSFODNN7EXAMPLE does not exist": "InvalidAccessKeyId: (not shown) does not exist",
+		"AKIAIOSFODNN7EXAMPLE/ASIAIOSFODNN7EXAMPLE":               "(not shown)/(not shown)",
+		"AKIAshort and AKIAIOSFODNN7EXAMPLE":                      "AKIAshort and (not shown)",
+		"bad key -----BEGIN RSA PRIVATE KEY----- abc":             "bad key (not shown)",
+		"nothing to hide": "nothing to hide",
+	} {
+		if got := Clip(text, 200); got != want || looksSecret(got) {
+			t.Errorf("Clip(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestLooksSecret(t *testing.T) {
 	for text, want := range map[string]bool{
 		"AKIAIOSFODNN7EXAMPLE": true, "key=ASIAIOSFODNN7EXAMPLE;": true, "xAKIA AKIAIOSFODNN7EXAMPLE": true, "-----BEGIN EC PRIVATE KEY-----": true,

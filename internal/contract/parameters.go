@@ -225,7 +225,7 @@ func isRemoteWrite(value string) bool {
 func shorten(value string) string {
 	const most = 80
 	if lower := strings.ToLower(value); looksSecret(value) || strings.Contains(lower, "password=") || strings.Contains(lower, "passphrase") {
-		return "(not shown)"
+		return hidden
 	}
 	if len(value) <= most {
 		return value

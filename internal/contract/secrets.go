@@ -121,7 +121,7 @@ func secretAt(value any, at string) string {
 
 // looksSecret recognises AWS key ids (AKIA or ASIA and 16 capitals or digits) and PEM private keys.
 func looksSecret(s string) bool {
-	if len(s) < len("AKIA")+16 {
+	if len(s) < len("AKIA")+keyIDTail {
 		return false
 	}
 	for _, prefix := range []string{"AKIA", "ASIA"} {
@@ -132,7 +132,7 @@ func looksSecret(s string) bool {
 				break
 			}
 			tail := rest[at+len(prefix):]
-			if end := strings.IndexFunc(tail, notKeyID); end == 16 || end < 0 && len(tail) == 16 {
+			if end := strings.IndexFunc(tail, notKeyID); end == keyIDTail || end < 0 && len(tail) == keyIDTail {
 				return true
 			}
 			rest = tail
@@ -140,5 +140,37 @@ func looksSecret(s string) bool {
 	}
 	return strings.Contains(s, "-----BEGIN") && strings.Contains(s, "PRIVATE KEY-----")
 }
+
+// hidden stands where something secret stood.
+const hidden = "(not shown)"
+
+// hideKeys takes out of a text what looksSecret finds in it.
+func hideKeys(text string) string {
+	if !looksSecret(text) {
+		return text
+	}
+	if at := strings.Index(text, "-----BEGIN"); at >= 0 && strings.Contains(text[at:], "PRIVATE KEY-----") {
+		text = text[:at] + hidden
+	}
+	for _, prefix := range []string{"AKIA", "ASIA"} {
+		parts := strings.Split(text, prefix)
+		for i, tail := range parts[1:] {
+			end := strings.IndexFunc(tail, notKeyID)
+			if end < 0 {
+				end = len(tail)
+			}
+			if end == keyIDTail {
+				parts[i+1] = hidden + tail[end:]
+			} else {
+				parts[i+1] = prefix + tail
+			}
+		}
+		text = strings.Join(parts, "")
+	}
+	return text
+}
+
+// keyIDTail is how many characters follow the prefix of an AWS key id.
+const keyIDTail = 16
 
 func notKeyID(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }

@@ -82,9 +82,10 @@ func texts(fs Findings) string {
 	return strings.Join(out, "; ")
 }
 
-// Clip bounds a text to most bytes without cutting a character.
+// Clip bounds a text to most bytes without cutting a character. Whatever others say and we repeat goes through it, so it
+// also takes out what looks like a key (ZDL-12).
 func Clip(text string, most int) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = hideKeys(strings.ToValidUTF8(text, "\uFFFD"))
 	if len(text) <= most {
 		return text
 	}
