@@ -63,6 +63,7 @@ func (s *state) requirements() map[string]world.Selector {
 	maps.Copy(asks, bootstrap.Asks(s.claim, s.policy))
 	maps.Copy(asks, alias.Asks(s.claim))
 	maps.DeleteFunc(asks, func(_ string, ask world.Selector) bool { return !s.askable(ask.APIVersion, ask.Kind) })
+	maps.Copy(asks, s.definitions())
 	return asks
 }
 

@@ -158,10 +158,10 @@ func TestMissingKinds(t *testing.T) {
 		asks    []string
 	}{
 		"NothingAnswered":   {reason: "Objects are asked for once the kinds are known.", asks: []string{"storage-class"}},
-		"WithoutCNPG":       {reason: "The operator is missing.", without: "schema-cluster", want: "CloudNativePG 1.30 or newer to be installed (no Cluster with spec.primaryLease in postgresql.cnpg.io/v1)", asks: []string{"archive", "storage-class"}},
-		"WithoutPlugin":     {reason: "The plugin is missing.", without: "schema-object-store", want: "the barman-cloud plugin to be installed (no ObjectStore in barmancloud.cnpg.io/v1)", asks: []string{"cluster", "storage-class"}},
-		"WithoutESO":        {reason: "External Secrets is missing.", without: "schema-external-secret", want: "External Secrets Operator to be installed (no ExternalSecret in external-secrets.io/v1)", asks: []string{"archive", "cluster", "storage-class"}},
-		"WithoutPrometheus": {reason: "A database can live without Prometheus; the contract is violated and says so.", without: "schema-prometheus-rule", want: "", asks: []string{"archive", "cluster", "storage-class"}},
+		"WithoutCNPG":       {reason: "The operator is missing.", without: "schema-cluster", want: "CloudNativePG 1.30 or newer to be installed (no Cluster with spec.primaryLease in postgresql.cnpg.io/v1)", asks: []string{"archive", "definition-cluster", "storage-class"}},
+		"WithoutPlugin":     {reason: "The plugin is missing.", without: "schema-object-store", want: "the barman-cloud plugin to be installed (no ObjectStore in barmancloud.cnpg.io/v1)", asks: []string{"cluster", "definition-object-store", "storage-class"}},
+		"WithoutESO":        {reason: "External Secrets is missing.", without: "schema-external-secret", want: "External Secrets Operator to be installed (no ExternalSecret in external-secrets.io/v1)", asks: []string{"archive", "cluster", "definition-external-secret", "storage-class"}},
+		"WithoutPrometheus": {reason: "A database can live without Prometheus; the contract is violated and says so.", without: "schema-prometheus-rule", want: "", asks: []string{"archive", "cluster", "definition-prometheus-rule", "storage-class"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -183,6 +183,51 @@ func TestMissingKinds(t *testing.T) {
 			}
 			if violated := strings.Contains(message(out.Conditions, "ContractSatisfied"), "the Prometheus operator is not installed"); violated != (name == "WithoutPrometheus") {
 				t.Errorf("%s\nContractSatisfied: %s", tc.reason, message(out.Conditions, "ContractSatisfied"))
+			}
+		})
+	}
+}
+
+// TestLateKinds: Crossplane may go on saying that a kind is missing after it has been installed; its definition, which is
+// asked for then, decides.
+func TestLateKinds(t *testing.T) {
+	const wanted = "the barman-cloud plugin to be installed"
+	definition := func(established, version string, served bool) manifest.Object {
+		return manifest.Object{
+			"spec":   map[string]any{"versions": []any{map[string]any{"name": version, "served": served}}},
+			"status": map[string]any{"conditions": []any{map[string]any{"type": "Established", "status": established}}},
+		}
+	}
+	cases := map[string]struct {
+		reason string
+		answer []manifest.Tree
+		waits  bool
+	}{
+		"NotAnswered":    {reason: "Nobody knows yet.", waits: true},
+		"Missing":        {reason: "There is none.", answer: []manifest.Tree{}, waits: true},
+		"NotEstablished": {reason: "It has just been applied.", answer: []manifest.Tree{definition("False", "v1", true)}, waits: true},
+		"OtherVersion":   {reason: "Another version serves us nothing.", answer: []manifest.Tree{definition("True", "v2", true)}, waits: true},
+		"NotServed":      {reason: "Nor does one that is not served.", answer: []manifest.Tree{definition("True", "v1", false)}, waits: true},
+		"Installed":      {reason: "It is there, whatever is remembered.", answer: []manifest.Tree{definition("True", "v1", true)}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			in := fixture.New(document(t, defaultClaim), document(t, defaultPolicy), claim.ClusterScoped).Input()
+			in.AsksSchemas = true
+			in.World.Schemas = map[string]manifest.Tree{"schema-object-store": nil}
+			if tc.answer != nil {
+				in.World.Required["definition-object-store"] = tc.answer
+			}
+			out := reconcile.Run(in)
+			ask, asked := out.Requirements["definition-object-store"]
+			if want := "objectstores.barmancloud.cnpg.io"; !asked || ask.Name != want || ask.Kind != "CustomResourceDefinition" {
+				t.Errorf("%s\nRequirements: %+v, want CustomResourceDefinition %s", tc.reason, ask, want)
+			}
+			if _, asked := out.Requirements["archive"]; asked == tc.waits {
+				t.Errorf("%s\nObjectStores are asked for: %v", tc.reason, asked)
+			}
+			if got := message(out.Conditions, "DatabaseReady"); strings.Contains(got, wanted) != tc.waits {
+				t.Errorf("%s\nDatabaseReady: %s", tc.reason, got)
 			}
 		})
 	}

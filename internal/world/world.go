@@ -89,6 +89,13 @@ func conditions(t manifest.Tree, path ...string) []condition {
 	return out
 }
 
+// Established says whether a CustomResourceDefinition is served.
+func Established(definition manifest.Tree) bool {
+	return slices.ContainsFunc(conditions(definition, "status", "conditions"), func(c condition) bool {
+		return c.kind == "Established" && c.status == "True"
+	})
+}
+
 // under is a tree seen from one of its branches.
 type under struct {
 	tree manifest.Tree

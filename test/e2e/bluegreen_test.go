@@ -33,7 +33,13 @@ func blueGreen(p *play) {
 	p.await(patience, "the name to lead to the old database", func() error { return leads(blueName) })
 	before := p.get(service).UID()
 
-	// 2. The new one is made of the old one, logically, because the majors differ.
+	// 2. The new one is made of the old one, logically, because the majors differ. It waits until somebody says that
+	// nothing writes to the old one any more.
+	suite.cloud.Heal(p.namespace, greenName)
+	p.commit(green)
+	p.awaitCondition(green, "DatabaseReady", "False", "database.bizmatters.io/writes-stopped: "+blueName)
+	p.never(2*time.Second, p.cluster(greenName), "nobody has stopped the writes")
+	green.Set(blueName, "metadata", "annotations", "database.bizmatters.io/writes-stopped")
 	p.healthy(green)
 	stanza := p.get(p.cluster(greenName)).Map("spec", "bootstrap", "initdb", "import")
 	if stanza.String("type") != "microservice" {
