@@ -22,16 +22,6 @@ func judgeSettings(j *judge, c *cluster) {
 	}
 }
 
-// judgeLivingSettings judges the settings of the living Cluster, which somebody may have edited by hand.
-func judgeLivingSettings(parameters map[string]string) Findings {
-	found := JudgeParameters("spec.postgresql.parameters", withoutOperators(parameters)).Violations()
-	for i := range found {
-		found[i].Object = "Cluster"
-		found[i].Fix = "let this function write it: see why the Cluster's Object is not synced"
-	}
-	return found
-}
-
 // withoutOperators are the settings of a Cluster without those the operator has written itself.
 func withoutOperators(parameters map[string]string) map[string]string {
 	asked := maps.Clone(parameters)

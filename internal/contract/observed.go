@@ -8,6 +8,7 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/lock"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 	"github.com/bizmatters/function-hardened-postgres/internal/world"
 )
 
@@ -19,6 +20,8 @@ type Observed struct {
 	// Cluster is the living Cluster; nil where there is none. ClusterKnown is false while nobody has looked yet.
 	Cluster      *world.Cluster
 	ClusterKnown bool
+	// Living is the same Cluster as it is written; nil where there is none.
+	Living manifest.Object
 	// StorageClass is the class behind every volume; nil where there is none.
 	StorageClass      *world.StorageClass
 	StorageClassKnown bool
@@ -214,12 +217,6 @@ var observedRules = []judgeObserved{
 		}
 		return nil, ""
 	}},
-	{"ZDL-09", func(o Observed) (Findings, string) {
-		if o.Cluster == nil {
-			return nil, "" // What is asked for has been judged.
-		}
-		return judgeLivingSettings(o.Cluster.Parameters), ""
-	}},
 	{"ZDL-10", func(o Observed) (Findings, string) {
 		c := o.Cluster
 		switch {
@@ -248,14 +245,36 @@ const notAlive = "the database does not exist yet"
 func JudgeObserved(o Observed) (Findings, map[string]string) {
 	var found Findings
 	pending := map[string]string{}
+	told := map[string]bool{}
 	for _, r := range observedRules {
 		fs, wait := r.judge(o)
 		found = append(found, fs...)
 		if wait != "" {
 			pending[r.rule] = wait
 		}
+		told[r.rule] = len(fs) > 0
+	}
+	for _, f := range judgeLiving(o) {
+		if !told[f.Rule] {
+			found = append(found, f)
+		}
 	}
 	return found, pending
+}
+
+// judgeLiving holds the living Cluster against the rules for manifests: what this function does not write, others may have
+// written beside it, with kubectl or with a second tool.
+func judgeLiving(o Observed) Findings {
+	if len(o.Living) == 0 {
+		return nil
+	}
+	options := OptionsFor(o.Policy)
+	options.Complete, options.Composed = false, false
+	return slices.DeleteFunc(JudgeManifests([]manifest.Object{o.Living}, options), func(f Finding) bool {
+		// How it was made is a fact, and told beside the set; which annotations switch protection off is judged above, because
+		// the operator and its kubectl plugin leave others.
+		return f.Waiver != "" || f.Rule == "ZDL-10" || strings.HasPrefix(f.Path, "spec.bootstrap") || strings.HasPrefix(f.Path, "spec.externalClusters")
+	})
 }
 
 // JudgeBucketInForce says what keeps the bucket from protecting anything yet: the part of CNPG-4.3 and ZDL-01 that the

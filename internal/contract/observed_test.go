@@ -6,6 +6,7 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 	"github.com/bizmatters/function-hardened-postgres/internal/policy"
 	"github.com/bizmatters/function-hardened-postgres/internal/schedule"
 	"github.com/bizmatters/function-hardened-postgres/internal/world"
@@ -44,6 +45,26 @@ func inForce(t *testing.T) contract.Observed {
 	}
 }
 
+// living writes one field below spec.postgresql of a living Cluster that is otherwise as it should be.
+func living(field string, value any) func(*contract.Observed) {
+	return func(o *contract.Observed) {
+		postgresql := map[string]any{"synchronous": map[string]any{"method": "any", "number": int64(1), "dataDurability": "required", "failoverQuorum": true}}
+		postgresql[field] = value
+		o.Living = manifest.Object{
+			"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": map[string]any{"name": "orders", "namespace": "shop"},
+			"spec": map[string]any{
+				"instances": int64(3), "imageName": "ghcr.io/cloudnative-pg/postgresql:16.15", "postgresql": postgresql,
+				"affinity": map[string]any{"podAntiAffinityType": "required"}, "storage": map[string]any{"storageClass": "postgres-retain"},
+				"bootstrap": map[string]any{"initdb": map[string]any{}}, // How it was made is not judged any more.
+				"plugins": []any{map[string]any{
+					"name": "barman-cloud.cloudnative-pg.io", "isWALArchiver": true,
+					"parameters": map[string]any{"barmanObjectName": "orders-archive", "serverName": "orders-pg16"},
+				}},
+			},
+		}
+	}
+}
+
 // TestJudgeObserved changes one fact of a world in which everything holds.
 func TestJudgeObserved(t *testing.T) {
 	cases := map[string]struct {
@@ -52,38 +73,38 @@ func TestJudgeObserved(t *testing.T) {
 		rule    string // the only one that is not satisfied; "" where all are
 		verdict contract.Verdict
 	}{
-		"InForce":          {"observed, not merely asked for", func(*contract.Observed) {}, "", contract.Satisfied},
-		"ScaledDown":       {"an autoscaler got at it", func(o *contract.Observed) { o.Cluster.Instances, o.Cluster.Ready = 2, 2 }, "CNPG-1.1", contract.Violated},
-		"InstanceMissing":  {"one is being replaced", func(o *contract.Observed) { o.Cluster.Ready = 2 }, "CNPG-1.1", contract.Pending},
-		"Preferred":        {"kubectl edit", func(o *contract.Observed) { o.Cluster.DataDurability = "preferred" }, "CNPG-1.2", contract.Violated},
-		"NoQuorum":         {"kubectl edit", func(o *contract.Observed) { o.Cluster.FailoverQuorum = false }, "CNPG-1.2", contract.Violated},
-		"MayShareNodes":    {"kubectl edit", func(o *contract.Observed) { o.Cluster.AntiAffinity = "preferred" }, "CNPG-1.3", contract.Violated},
-		"NoArchiver":       {"looks perfectly healthy", func(o *contract.Observed) { o.Cluster.Method = "" }, "CNPG-2.1", contract.Violated},
-		"NotArchiving":     {"the operator says so", func(o *contract.Observed) { o.Cluster.Archiving = "False" }, "CNPG-2.1", contract.Violated},
-		"NothingArchived":  {"nobody can tell yet", func(o *contract.Observed) { o.Cluster.Archiving = "" }, "CNPG-2.1", contract.Pending},
-		"BackupsFail":      {"none has ever succeeded", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "False", world.Window{} }, "CNPG-3.1", contract.Violated},
-		"NewestFailed":     {"six hours went by without one", func(o *contract.Observed) { o.Cluster.LastBackup = "False" }, "CNPG-3.1", contract.Violated},
-		"NoBackupYet":      {"the first one is running", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "", world.Window{} }, "CNPG-3.1", contract.Pending},
-		"BackupsHidden":    {"a backup succeeded and the archive shows none", func(o *contract.Observed) { o.Window.RecoverableSince = "" }, "CNPG-3.2", contract.Violated},
-		"KeysLost":         {"the store no longer has them", func(o *contract.Observed) { o.Keys = world.Secret{Reason: "secret retained"} }, "CNPG-3.3", contract.Violated},
-		"Deletable":        {"something overwrites managementPolicies", func(o *contract.Observed) { o.Deletable = []string{"cluster"} }, "CNPG-4.1", contract.Violated},
-		"ClassDeletes":     {"somebody made the class anew", func(o *contract.Observed) { o.StorageClass.ReclaimPolicy = "Delete" }, "CNPG-4.2", contract.Violated},
-		"ClassGone":        {"somebody deleted it", func(o *contract.Observed) { o.StorageClass = nil }, "CNPG-4.2", contract.Violated},
-		"ClassUnknown":     {"nobody has looked", func(o *contract.Observed) { o.StorageClassKnown = false }, "CNPG-4.2", contract.Pending},
-		"Governance":       {"somebody lowered the lock", func(o *contract.Observed) { o.Bucket.Mode = "GOVERNANCE" }, "CNPG-4.3", contract.Violated},
-		"DefaultRemoved":   {"somebody removed it", func(o *contract.Observed) { o.Bucket.Mode = "" }, "CNPG-4.3", contract.Violated},
-		"Suspended":        {"versioning off", func(o *contract.Observed) { o.Bucket.Versioning = "Suspended" }, "CNPG-4.3", contract.Violated},
-		"PolicyMissing":    {"not there yet", func(o *contract.Observed) { o.Bucket.Policy = false }, "CNPG-4.3", contract.Pending},
-		"NoAdministrators": {"the platform names nobody, and the claim says so", func(o *contract.Observed) { o.Policy.Bucket.Administrators = nil }, "CNPG-4.3", contract.Waived},
-		"NotScraped":       {"no PodMonitor", func(o *contract.Observed) { delete(o.Settled, "pod-monitor") }, "CNPG-5.1", contract.Pending},
-		"NoAlerts":         {"no PrometheusRule", func(o *contract.Observed) { delete(o.Settled, "prometheus-rule") }, "CNPG-5.2", contract.Pending},
-		"LockTooShort":     {"an adopted bucket's lock", func(o *contract.Observed) { o.Bucket.LockDays = 31 }, "ZDL-01", contract.Violated},
-		"LockLowered":      {"still long enough for the contract, and not what was asked for", func(o *contract.Observed) { o.Bucket.LockDays = 36 }, "ZDL-01", contract.Violated},
-		"FsyncOff":         {"kubectl edit", func(o *contract.Observed) { o.Cluster.Parameters = map[string]string{"fsync": "off"} }, "ZDL-09", contract.Violated},
-		"CommitsLocally":   {"kubectl edit", func(o *contract.Observed) { o.Cluster.Parameters = map[string]string{"synchronous_commit": "local"} }, "CNPG-1.2", contract.Violated},
-		"OperatorsOwn": {"CloudNativePG writes these itself", func(o *contract.Observed) {
-			o.Cluster.Parameters = map[string]string{"archive_mode": "on", "shared_preload_libraries": ""}
-		}, "", contract.Satisfied},
+		"InForce":           {"observed, not merely asked for", func(*contract.Observed) {}, "", contract.Satisfied},
+		"ScaledDown":        {"an autoscaler got at it", func(o *contract.Observed) { o.Cluster.Instances, o.Cluster.Ready = 2, 2 }, "CNPG-1.1", contract.Violated},
+		"InstanceMissing":   {"one is being replaced", func(o *contract.Observed) { o.Cluster.Ready = 2 }, "CNPG-1.1", contract.Pending},
+		"Preferred":         {"kubectl edit", func(o *contract.Observed) { o.Cluster.DataDurability = "preferred" }, "CNPG-1.2", contract.Violated},
+		"NoQuorum":          {"kubectl edit", func(o *contract.Observed) { o.Cluster.FailoverQuorum = false }, "CNPG-1.2", contract.Violated},
+		"MayShareNodes":     {"kubectl edit", func(o *contract.Observed) { o.Cluster.AntiAffinity = "preferred" }, "CNPG-1.3", contract.Violated},
+		"NoArchiver":        {"looks perfectly healthy", func(o *contract.Observed) { o.Cluster.Method = "" }, "CNPG-2.1", contract.Violated},
+		"NotArchiving":      {"the operator says so", func(o *contract.Observed) { o.Cluster.Archiving = "False" }, "CNPG-2.1", contract.Violated},
+		"NothingArchived":   {"nobody can tell yet", func(o *contract.Observed) { o.Cluster.Archiving = "" }, "CNPG-2.1", contract.Pending},
+		"BackupsFail":       {"none has ever succeeded", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "False", world.Window{} }, "CNPG-3.1", contract.Violated},
+		"NewestFailed":      {"six hours went by without one", func(o *contract.Observed) { o.Cluster.LastBackup = "False" }, "CNPG-3.1", contract.Violated},
+		"NoBackupYet":       {"the first one is running", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "", world.Window{} }, "CNPG-3.1", contract.Pending},
+		"BackupsHidden":     {"a backup succeeded and the archive shows none", func(o *contract.Observed) { o.Window.RecoverableSince = "" }, "CNPG-3.2", contract.Violated},
+		"KeysLost":          {"the store no longer has them", func(o *contract.Observed) { o.Keys = world.Secret{Reason: "secret retained"} }, "CNPG-3.3", contract.Violated},
+		"Deletable":         {"something overwrites managementPolicies", func(o *contract.Observed) { o.Deletable = []string{"cluster"} }, "CNPG-4.1", contract.Violated},
+		"ClassDeletes":      {"somebody made the class anew", func(o *contract.Observed) { o.StorageClass.ReclaimPolicy = "Delete" }, "CNPG-4.2", contract.Violated},
+		"ClassGone":         {"somebody deleted it", func(o *contract.Observed) { o.StorageClass = nil }, "CNPG-4.2", contract.Violated},
+		"ClassUnknown":      {"nobody has looked", func(o *contract.Observed) { o.StorageClassKnown = false }, "CNPG-4.2", contract.Pending},
+		"Governance":        {"somebody lowered the lock", func(o *contract.Observed) { o.Bucket.Mode = "GOVERNANCE" }, "CNPG-4.3", contract.Violated},
+		"DefaultRemoved":    {"somebody removed it", func(o *contract.Observed) { o.Bucket.Mode = "" }, "CNPG-4.3", contract.Violated},
+		"Suspended":         {"versioning off", func(o *contract.Observed) { o.Bucket.Versioning = "Suspended" }, "CNPG-4.3", contract.Violated},
+		"PolicyMissing":     {"not there yet", func(o *contract.Observed) { o.Bucket.Policy = false }, "CNPG-4.3", contract.Pending},
+		"NoAdministrators":  {"the platform names nobody, and the claim says so", func(o *contract.Observed) { o.Policy.Bucket.Administrators = nil }, "CNPG-4.3", contract.Waived},
+		"NotScraped":        {"no PodMonitor", func(o *contract.Observed) { delete(o.Settled, "pod-monitor") }, "CNPG-5.1", contract.Pending},
+		"NoAlerts":          {"no PrometheusRule", func(o *contract.Observed) { delete(o.Settled, "prometheus-rule") }, "CNPG-5.2", contract.Pending},
+		"LockTooShort":      {"an adopted bucket's lock", func(o *contract.Observed) { o.Bucket.LockDays = 31 }, "ZDL-01", contract.Violated},
+		"LockLowered":       {"still long enough for the contract, and not what was asked for", func(o *contract.Observed) { o.Bucket.LockDays = 36 }, "ZDL-01", contract.Violated},
+		"FsyncOff":          {"kubectl edit", living("parameters", map[string]any{"fsync": "off"}), "ZDL-09", contract.Violated},
+		"CommitsLocally":    {"kubectl edit", living("parameters", map[string]any{"synchronous_commit": "local"}), "CNPG-1.2", contract.Violated},
+		"OperatorsOwn":      {"CloudNativePG writes these itself", living("parameters", map[string]any{"archive_mode": "on", "shared_preload_libraries": ""}), "", contract.Satisfied},
+		"OutsidersConfirm":  {"a name outside the Cluster confirms every commit", living("synchronous", map[string]any{"method": "any", "number": int64(1), "dataDurability": "required", "failoverQuorum": true, "standbyNamesPre": []any{"backup-box"}}), "CNPG-1.2", contract.Violated},
+		"AlterSystem":       {"kubectl edit", living("enableAlterSystem", true), "ZDL-09", contract.Violated},
 		"ExpiresCurrent":    {"somebody's lifecycle", func(o *contract.Observed) { o.Bucket.ExpiresCurrent = true }, "ZDL-02", contract.Violated},
 		"LifecycleUnknown":  {"not reported", func(o *contract.Observed) { o.Bucket.LifecycleObserved = false }, "ZDL-02", contract.Pending},
 		"GateClosed":        {"it still waits", func(o *contract.Observed) { o.Gate = []string{"the keys"} }, "ZDL-03", contract.Pending},

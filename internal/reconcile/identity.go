@@ -42,6 +42,8 @@ type identity struct {
 	known bool
 	// deleted is true where the Cluster has lived under this claim and is gone.
 	deleted bool
+	// tree is the living Cluster of this name, whoever's it is.
+	tree manifest.Tree
 	// foreign is a living Cluster of this name that is not this claim's.
 	foreign *world.Cluster
 }
@@ -76,13 +78,13 @@ func (s *state) observe() {
 	s.identity.known = answered || seen
 	switch {
 	case answered && answer != nil:
-		s.lookAt(world.ClusterOf(answer))
+		s.lookAt(answer)
 	case answered:
 		// The answer is newer than the copy in the Object's status, which stays when the Cluster is deleted. The copy may be
 		// missing too, where the Object has come out of a backup of the control plane.
 		s.identity.deleted = seen || s.madeBefore()
 	case seen:
-		s.lookAt(world.ClusterOf(wrapped))
+		s.lookAt(wrapped)
 	}
 
 	if t, ok := v.Wrapped(hardened.ObjectStore); ok {
@@ -119,7 +121,9 @@ func (s *state) observe() {
 }
 
 // lookAt tells this claim's own living Cluster from somebody else's.
-func (s *state) lookAt(c world.Cluster) {
+func (s *state) lookAt(t manifest.Tree) {
+	c := world.ClusterOf(t)
+	s.identity.tree = t
 	if c.ClaimNamespace == s.claim.Namespace && c.ClaimName == s.claim.Name {
 		s.identity.cluster = &c
 	} else {
@@ -130,6 +134,11 @@ func (s *state) lookAt(c world.Cluster) {
 // adopt takes over what a living Cluster has decided: the incarnation it archives as, and what can be recovered of it.
 func (s *state) adopt(live *world.Cluster) {
 	s.identity.cluster, s.observed.Cluster = live, live
+	s.observed.Living = manifest.Object{
+		"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
+		"metadata": map[string]any{"name": s.claim.Name, "namespace": s.claim.Namespace},
+		"spec":     manifest.CopyMap(s.identity.tree, "spec"),
+	}
 	s.place.ServerName = s.incarnation(live)
 	s.observed.Window = s.window(live)
 }
