@@ -42,6 +42,11 @@ var tools = map[string]Tool{
 		Flags: "-X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.4.2",
 		Cold:  4 * time.Minute, Size: 72, Local: []string{"stubs"},
 	},
+	"crossplane-cli": {
+		Name: "crossplane-cli", Version: "2.5.0", Module: "cli",
+		Package: "github.com/crossplane/cli/v2/cmd/crossplane",
+		Cold:    9 * time.Minute, Size: 130,
+	},
 	"provider-kubernetes": {
 		Name: "provider-kubernetes", Version: "1.3.0", Module: "crossplane",
 		Package: "github.com/crossplane-contrib/provider-kubernetes/cmd/provider",
