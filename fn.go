@@ -35,8 +35,8 @@ type Function struct {
 	policies policyCache
 }
 
-// RunFunction answers one request. It never returns an error and never panics: whatever goes wrong becomes a FATAL
-// result, on which Crossplane changes nothing.
+// RunFunction answers one request. It never panics, and returns an error only where nobody waits for the answer: whatever
+// goes wrong becomes a FATAL result, on which Crossplane changes nothing.
 func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest) (rsp *fnv1.RunFunctionResponse, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -47,8 +47,8 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 		}
 	}()
 	rsp = respond(req)
-	if ctx.Err() != nil {
-		return rsp, fmt.Errorf("cannot answer: %w", ctx.Err())
+	if err := gone(ctx); err != nil {
+		return rsp, err
 	}
 
 	composite := req.GetObserved().GetComposite().GetResource()
@@ -63,7 +63,13 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	if in.Decoded == nil {
 		in.Policy = fromStruct(req.GetInput())
 	}
+	if err := gone(ctx); err != nil {
+		return rsp, err
+	}
 	out := reconcile.Run(in)
+	if err := gone(ctx); err != nil {
+		return rsp, err
+	}
 
 	rsp.Requirements = requirements(out)
 	setConditions(rsp, out.Conditions)
@@ -81,6 +87,15 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	setDesired(rsp, req, out)
 	f.log.DebugContext(ctx, "Answered", "tag", req.GetMeta().GetTag(), "resources", len(out.Composed), "ready", out.Ready)
 	return rsp, nil
+}
+
+// gone says that nobody waits for the answer any more. It is asked between the parts of the work: none of them takes
+// longer than a few milliseconds.
+func gone(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("cannot answer: %w", err)
+	}
+	return nil
 }
 
 // compositeOf takes of the composite resource what the core reads: everything but its status and who manages its fields.

@@ -10,15 +10,19 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,6 +38,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+	"github.com/bizmatters/function-hardened-postgres/internal/fixture"
 )
 
 // patience is how long anything in these tests may take before it counts as never.
@@ -297,6 +302,114 @@ func TestServeDrains(t *testing.T) {
 		}
 	}
 	s.wait(t)
+}
+
+// TestServeStopsOnSIGTERM runs the function as a process of its own, stops it the way Kubernetes does while it works on
+// 200 calls, and counts the answers.
+func TestServeStopsOnSIGTERM(t *testing.T) {
+	if address := os.Getenv("SERVE_ADDRESS"); address != "" {
+		// The process itself: this test, started a second time.
+		c := &serveCmd{Network: "unix", Address: address, Insecure: true, MaxRecvMessageSize: 4, ConnectTimeout: patience, DrainTimeout: patience}
+		if err := c.Run(&streams{err: io.Discard}); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	const calls, clients = 200, 8
+	socket := filepath.Join(t.TempDir(), "s")
+	process := exec.CommandContext(within(t), os.Args[0], "-test.run=^TestServeStopsOnSIGTERM$") //nolint:gosec // This very program.
+	process.Env = append(os.Environ(), "SERVE_ADDRESS="+socket)
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{address: "unix:" + socket}
+	conns := make([]*grpc.ClientConn, clients)
+	for i := range conns {
+		conns[i] = s.connect(t, insecure.NewCredentials())
+	}
+	steady := steadyState(t, "example/claim.yaml", claim.ClusterScoped)
+	raw, err := proto.Marshal(steady)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nobody reads the answers yet, and each is larger than what may be sent unread: all calls are in flight.
+	streams := make([]grpc.ClientStream, calls)
+	for i := range streams {
+		streams[i], err = conns[i%clients].NewStream(within(t), &grpc.StreamDesc{}, fnv1.FunctionRunnerService_RunFunction_FullMethodName,
+			grpc.ForceCodec(verbatim{}), grpc.WaitForReady(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(streams[i].SendMsg(raw), streams[i].CloseSend()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := process.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for _, stream := range streams {
+		var answer []byte
+		var rsp fnv1.RunFunctionResponse
+		if err := stream.RecvMsg(&answer); err != nil {
+			t.Errorf("a call in flight is lost: %v", err)
+		} else if err := proto.Unmarshal(answer, &rsp); err != nil || len(rsp.GetDesired().GetResources()) != len(steady.GetObserved().GetResources()) {
+			t.Errorf("an answer with %d resources, %v", len(rsp.GetDesired().GetResources()), err)
+		}
+	}
+	if err := process.Wait(); err != nil {
+		t.Errorf("the process ends with %v", err)
+	}
+}
+
+// watched tells what becomes of a call inside the server.
+type watched struct {
+	fnv1.UnimplementedFunctionRunnerServiceServer
+	arrived chan struct{}
+	left    chan left
+}
+
+type left struct {
+	rsp *fnv1.RunFunctionResponse
+	err error
+}
+
+// RunFunction holds a call in the middle of its work until nobody waits for it any more.
+func (w *watched) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest) (*fnv1.RunFunctionResponse, error) {
+	f := &Function{log: slog.New(slog.DiscardHandler), now: func() time.Time {
+		close(w.arrived)
+		<-ctx.Done()
+		return fixture.Now
+	}}
+	rsp, err := f.RunFunction(ctx, req)
+	w.left <- left{rsp, err}
+	return rsp, err
+}
+
+// TestServeStopsCancelledWork cancels a call the server works on: it decides nothing any more.
+func TestServeStopsCancelledWork(t *testing.T) {
+	w := &watched{arrived: make(chan struct{}), left: make(chan left, 1)}
+	s := start(t, "", w)
+	client := s.dial(t, insecure.NewCredentials())
+	ctx, cancel := context.WithCancel(within(t))
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() {
+		_, err := client.RunFunction(ctx, firstCall(t, "example/claim.yaml", claim.ClusterScoped))
+		answered <- err
+	}()
+	<-w.arrived
+	cancel()
+	if err := <-answered; status.Code(err) != codes.Canceled {
+		t.Errorf("the client is told %v", err)
+	}
+	select {
+	case got := <-w.left:
+		if !errors.Is(got.err, context.Canceled) || got.rsp.GetRequirements() != nil || len(got.rsp.GetConditions()) > 0 {
+			t.Errorf("the call is worked on although nobody waits: %v, %v", got.rsp, got.err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the server never learns that nobody waits")
+	}
 }
 
 // TestServeStalledClients says that connections that are never completed, and calls that never end, stop nobody else and
