@@ -332,6 +332,8 @@ func judgeObservedBucket(o Observed) (Findings, string) {
 		return one("CNPG-4.3", object, "defaultRetention.mode", b.Mode, "the bucket does not lock in COMPLIANCE mode: whoever holds the account can destroy backups", "set the default retention to COMPLIANCE; find out who changed it"), ""
 	case b.Versioning == "Suspended":
 		return one("CNPG-4.3", object, "versioning", b.Versioning, "versioning is suspended: an overwritten backup is gone", "enable versioning; find out who changed it"), ""
+	case len(b.Opened) > 0:
+		return one("CNPG-4.3", object, "publicAccessBlock", strings.Join(b.Opened, ", "), "the bucket's public access block is not closed: backups can be made readable for everybody", "switch on what is named; find out who changed it"), ""
 	case !b.LockObserved || b.Versioning == "":
 		return nil, "lock and versioning of " + object + " have not been observed yet"
 	case b.Encryption == "" || !b.PublicAccessBlocked:

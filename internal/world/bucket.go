@@ -22,6 +22,8 @@ type Bucket struct {
 	Encryption string
 	// PublicAccessBlocked is true where all four switches are reported on.
 	PublicAccessBlocked bool
+	// Opened are the switches that are reported off.
+	Opened []string
 	// Policy is true where a bucket policy is reported.
 	Policy bool
 	// LifecycleObserved is true where lifecycle rules are reported; ExpiresCurrent where one of them expires current
@@ -57,7 +59,10 @@ func (v View) BucketFacts(bucket string) Bucket {
 	if t, ok := v.ofBucket(bucket, "bucket-public-access-block"); ok {
 		b.PublicAccessBlocked = true
 		for _, name := range []string{"blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"} {
-			on, _ := manifest.Bool(t, "status", "atProvider", name)
+			on, said := manifest.Bool(t, "status", "atProvider", name)
+			if said && !on {
+				b.Opened = append(b.Opened, name)
+			}
 			b.PublicAccessBlocked = b.PublicAccessBlocked && on
 		}
 	}
