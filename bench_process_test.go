@@ -33,21 +33,21 @@ func BenchmarkProcess(b *testing.B) {
 
 	b.Run("Render", func(b *testing.B) {
 		benchmarkProcess(b, empty, func() (time.Duration, *exec.Cmd) {
-			return finished(b, exec.Command(binary, "render", "example/claim.yaml")) //nolint:gosec // Built here.
+			return finished(b, exec.Command(binary, "render", "example/claim.yaml"))
 		})
 	})
 	b.Run("Serve", func(b *testing.B) {
 		certificates := b.TempDir()
 		newAuthority(b).install(b, certificates)
 		benchmarkProcess(b, empty, func() (time.Duration, *exec.Cmd) {
-			return serving(b, exec.Command(binary, "--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0", "--tls-certs-dir="+certificates)) //nolint:gosec // Built here.
+			return serving(b, exec.Command(binary, "--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0", "--tls-certs-dir="+certificates))
 		})
 	})
 }
 
 func compile(b *testing.B, binary, source string) {
 	b.Helper()
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, source) //nolint:gosec // Two sources, both ours.
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, source)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("cannot build %s: %v\n%s", source, err, out)

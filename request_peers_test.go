@@ -42,7 +42,7 @@ func TestPeerInputs(t *testing.T) {
 			}
 			continue
 		}
-		want, err := os.ReadFile(file) //nolint:gosec // One of two files.
+		want, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -317,7 +317,7 @@ func TestServeStopsOnSIGTERM(t *testing.T) {
 	}
 	const calls, clients = 200, 8
 	socket := filepath.Join(t.TempDir(), "s")
-	process := exec.CommandContext(within(t), os.Args[0], "-test.run=^TestServeStopsOnSIGTERM$") //nolint:gosec // This very program.
+	process := exec.CommandContext(within(t), os.Args[0], "-test.run=^TestServeStopsOnSIGTERM$")
 	process.Env = append(os.Environ(), "SERVE_ADDRESS="+socket)
 	if err := process.Start(); err != nil {
 		t.Fatal(err)

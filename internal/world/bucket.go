@@ -70,18 +70,22 @@ func (v View) BucketFacts(bucket string) Bucket {
 		b.Policy = b.Policy || manifest.String(t, "status", "atProvider", "policy") != ""
 	}
 	if t, ok := v.ofBucket(bucket, "bucket-lifecycle"); ok {
-		for _, rule := range t.Items("status", "atProvider", "rule") {
-			b.LifecycleObserved = true
-			if manifest.String(rule, "status") == "Disabled" {
-				continue
-			}
-			for _, e := range rule.Items("expiration") {
-				days, _ := manifest.Int(e, "days")
-				b.ExpiresCurrent = b.ExpiresCurrent || days > 0 || manifest.String(e, "date") != ""
-			}
-		}
+		b.readLifecycle(t)
 	}
 	return b
+}
+
+func (b *Bucket) readLifecycle(t manifest.Tree) {
+	for _, rule := range t.Items("status", "atProvider", "rule") {
+		b.LifecycleObserved = true
+		if manifest.String(rule, "status") == "Disabled" {
+			continue
+		}
+		for _, e := range rule.Items("expiration") {
+			days, _ := manifest.Int(e, "days")
+			b.ExpiresCurrent = b.ExpiresCurrent || days > 0 || manifest.String(e, "date") != ""
+		}
+	}
 }
 
 // ofBucket returns a managed resource, unless what the provider last saw is another bucket: a resource whose external name

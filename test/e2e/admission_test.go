@@ -16,11 +16,10 @@ const breakGlass = "database.bizmatters.io/break-glass"
 // admissionPolicies: the policies `explain -o vap` prints refuse a cluster administrator what would break the contract
 // by hand, and nobody what has to go on.
 func admissionPolicies(p *play) {
-	out, err := exec.CommandContext(suite.ctx, suite.plane.Binary(), "explain", "-o", "vap", //nolint:gosec // Our own program.
+	out, err := exec.CommandContext(suite.ctx, suite.plane.Binary(), "explain", "-o", "vap",
 		"--composition", filepath.Join(suite.plane.Repository, "apis", "composition-"+p.world.Suffix+".yaml")).Output()
 	if err != nil {
-		var failed *exec.ExitError
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 			p.Fatalf("explain -o vap: %v: %s", err, failed.Stderr)
 		}
 		p.Fatal(err)

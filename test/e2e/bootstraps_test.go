@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,12 +83,12 @@ func bootstraps(p *play) {
 
 	p.bootstrapsRefused(source)
 	p.bootstrapsDenied(p.get(p.cluster(fmt.Sprintf("recovered-%d", lastMajor))))
-	for _, claim := range append(claims, sources...) {
+	for _, claim := range slices.Concat(claims, sources) {
 		if err := suite.plane.Admin.Delete(suite.ctx, claim.Ref()); err != nil {
 			p.Error(err)
 		}
 	}
-	for _, claim := range append(claims, sources...) {
+	for _, claim := range slices.Concat(claims, sources) {
 		p.remove(claim)
 	}
 }
@@ -143,7 +144,7 @@ func (p *play) bootstrapAdmitted(c aBootstrap, claim kube.Object) {
 func (p *play) bootstrapsRefused(source func(major int) string) {
 	p.Helper()
 	old := source(firstMajor + 1)
-	major := func(m int) string { return strconv.Itoa(m) }
+	major := strconv.Itoa
 	recovery := func(more map[string]any) map[string]any {
 		more["source"] = old
 		return map[string]any{"recovery": more}
@@ -259,7 +260,7 @@ func (p *play) checked(o kube.Object) string {
 	if err != nil {
 		p.Fatal(err)
 	}
-	cmd := exec.CommandContext(suite.ctx, suite.plane.Binary(), "check", "--manifests", "-") //nolint:gosec // Our own program.
+	cmd := exec.CommandContext(suite.ctx, suite.plane.Binary(), "check", "--manifests", "-")
 	cmd.Stdin = bytes.NewReader(raw)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError

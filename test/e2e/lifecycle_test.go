@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -340,6 +339,6 @@ func withoutDelete(p *play) {
 		}
 	}
 	if got := p.get(p.cluster(liveName)).String("metadata", "deletionTimestamp"); got != "" {
-		p.Error(fmt.Sprintf("the Cluster is being deleted since %s", got))
+		p.Error("the Cluster is being deleted since " + got)
 	}
 }

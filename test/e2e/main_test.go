@@ -107,9 +107,9 @@ func run(m *testing.M) int {
 		suite.plane.Down(true)
 		return 1
 	}
-	defer suite.cloud.ServeInstances(listener).Close() //nolint:errcheck // The run ends.
+	defer suite.cloud.ServeInstances(listener).Close()
 	suite.cloud.Run(ctx)
-	suite.ctx = ctx
+	suite.ctx = ctx //nolint:fatcontext // The suite has one, made once.
 
 	// A panic of the test runner and Ctrl-C both end here; nothing is left running.
 	code := 1
@@ -124,7 +124,7 @@ func run(m *testing.M) int {
 	}
 	results.print(os.Stderr)
 	if os.Getenv(envKeep) != "" {
-		suite.plane.Say("kept running (%s); Ctrl-C ends it", envKeep)
+		suite.plane.Sayf("kept running (%s); Ctrl-C ends it", envKeep)
 		<-ctx.Done()
 	}
 	return code
@@ -175,7 +175,7 @@ func alone(ctx context.Context) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("cannot make the cache: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "run.lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // Our own cache.
+	f, err := os.OpenFile(filepath.Join(dir, "run.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock the machine: %w", err)
 	}
@@ -214,7 +214,7 @@ type board struct {
 
 var results board
 
-func (b *board) note(format string, args ...any) {
+func (b *board) notef(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lines = append(b.lines, fmt.Sprintf(format, args...))

@@ -54,7 +54,7 @@ func (p *play) examples() []variant {
 	var out []variant
 	byName := map[string]kube.Object{}
 	for _, file := range files {
-		raw, err := os.ReadFile(file) //nolint:gosec // Our own source.
+		raw, err := os.ReadFile(file)
 		if err != nil {
 			p.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func (p *play) render(claim kube.Object) ([]kube.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(suite.ctx, suite.plane.Binary(), append(args, "-")...) //nolint:gosec // Our own program.
+	cmd := exec.CommandContext(suite.ctx, suite.plane.Binary(), append(args, "-")...)
 	cmd.Stdin = bytes.NewReader(raw)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint

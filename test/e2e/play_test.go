@@ -41,17 +41,17 @@ type scenario struct {
 func (p *play) play(s scenario, passed map[string]bool) {
 	if why := s.leftOut(); why != "" {
 		passed[s.name] = true
-		results.note("NOT RUN  %-10s %s: %s", p.world.Name, s.name, why)
+		results.notef("NOT RUN  %-10s %s: %s", p.world.Name, s.name, why)
 		return
 	}
 	for _, need := range s.needs {
 		if !passed[need] {
-			results.note("NOT RUN  %-10s %s: %q, which it builds on, failed", p.world.Name, s.name, need)
+			results.notef("NOT RUN  %-10s %s: %q, which it builds on, failed", p.world.Name, s.name, need)
 			return
 		}
 	}
 	begin := time.Now()
-	suite.plane.Say("=== %s, world %s", s.name, p.world.Name)
+	suite.plane.Sayf("=== %s, world %s", s.name, p.world.Name)
 	ran := false
 	ok := p.Run(strings.ReplaceAll(s.name, " ", "-"), func(t *testing.T) {
 		ran = true
@@ -81,7 +81,7 @@ func (p *play) play(s scenario, passed map[string]bool) {
 	case ok:
 		verdict = "PASS   "
 	}
-	results.note("%s  %-10s %s (%s)", verdict, p.world.Name, s.name, time.Since(begin).Round(time.Second))
+	results.notef("%s  %-10s %s (%s)", verdict, p.world.Name, s.name, time.Since(begin).Round(time.Second))
 }
 
 // breaker is what Crossplane's circuit breaker has counted: what woke a composite resource, an update twice, and how often
@@ -121,13 +121,12 @@ func (p *play) claim(name string, spec map[string]any) kube.Object {
 }
 
 // commit applies a document as GitOps does and fails the test where the API server refuses it.
-func (p *play) commit(o kube.Object) kube.Object {
+func (p *play) commit(o kube.Object) {
 	p.Helper()
-	answer, err := suite.plane.Admin.Apply(suite.ctx, o, "gitops")
+	_, err := suite.plane.Admin.Apply(suite.ctx, o, "gitops")
 	if err != nil {
 		p.Fatalf("commit: %v", err)
 	}
-	return answer.Object
 }
 
 // refused applies a document and returns the API server's refusal.
@@ -188,11 +187,11 @@ func (p *play) awaitCondition(claim kube.Object, kind, status, part string) kube
 }
 
 // healthy commits a claim and lets its database come up as far as anybody can tell.
-func (p *play) healthy(claim kube.Object) kube.Object {
+func (p *play) healthy(claim kube.Object) {
 	p.Helper()
 	suite.cloud.Heal(p.namespace, claim.Name())
 	p.commit(claim)
-	return p.awaitCondition(claim, "Ready", "True", "")
+	p.awaitCondition(claim, "Ready", "True", "")
 }
 
 // never asserts that something stays away for a while.

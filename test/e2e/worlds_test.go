@@ -17,6 +17,7 @@ func TestNamespaced(t *testing.T) { inWorld(t, plane.NamespacedXRs) }
 // inWorld installs one world's API, plays, and removes it again: the two are alternatives. What the first world leaves
 // behind stays, as it would in a migration.
 func inWorld(t *testing.T, w plane.World) {
+	t.Helper()
 	ctx, up := suite.ctx, suite.plane
 	if err := up.Install(ctx, w, nil); err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func TestRun(t *testing.T) {
 	}
 	server := grpc.NewServer()
 	fnv1.RegisterFunctionRunnerServiceServer(server, echo{})
-	go server.Serve(listener) //nolint:errcheck // Stop ends it.
+	go server.Serve(listener)
 	t.Cleanup(server.Stop)
 
 	dir := t.TempDir()
@@ -79,7 +79,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("no line about b:\n%s", out.String())
 	}
 	for name, svg := range map[string]func() string{
-		"curve": func() string { raw, _ := os.ReadFile(plot); return string(raw) }, //nolint:errcheck // An empty plot fails below.
+		"curve": func() string { raw, _ := os.ReadFile(plot); return string(raw) },
 		"bars":  func() string { return bars(results) },
 	} {
 		decoder, elements := xml.NewDecoder(strings.NewReader(svg())), 0

@@ -151,7 +151,7 @@ func targetList(file string, one target) ([]target, error) {
 
 func numbers(list string, most int) ([]int, error) {
 	var out []int
-	for _, word := range strings.Split(list, ",") {
+	for word := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(word))
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a number", word)

@@ -23,24 +23,24 @@ type canvas struct{ strings.Builder }
 
 func newCanvas(title string) *canvas {
 	c := &canvas{}
-	c.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" font-family="sans-serif" font-size="13">`, width, height)
-	c.add(`<rect width="100%%" height="100%%" fill="%s"/>`, paper)
+	c.addf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" font-family="sans-serif" font-size="13">`, width, height)
+	c.addf(`<rect width="100%%" height="100%%" fill="%s"/>`, paper)
 	c.text(left, 24, "start", title)
 	return c
 }
 
-func (c *canvas) add(format string, args ...any) { fmt.Fprintf(c, format+"\n", args...) }
+func (c *canvas) addf(format string, args ...any) { _, _ = fmt.Fprintf(c, format+"\n", args...) }
 
 func (c *canvas) text(x, y float64, anchor, s string) {
-	c.add(`<text x="%.1f" y="%.1f" text-anchor="%s" fill="%s">%s</text>`, x, y, anchor, ink, html.EscapeString(s))
+	c.addf(`<text x="%.1f" y="%.1f" text-anchor="%s" fill="%s">%s</text>`, x, y, anchor, ink, html.EscapeString(s))
 }
 
 func (c *canvas) line(x1, y1, x2, y2 float64, colour string) {
-	c.add(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`, x1, y1, x2, y2, colour)
+	c.addf(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`, x1, y1, x2, y2, colour)
 }
 
 func (c *canvas) end() string {
-	c.add("</svg>")
+	c.addf("</svg>")
 	return c.String()
 }
 
@@ -79,7 +79,7 @@ func bars(results []result) string {
 		for k, l := range r.Levels {
 			x := left + group*float64(k) + group*0.1 + bar*float64(i)
 			if l.P50 > 0 {
-				c.add(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`, x, y(l.P50), bar*0.9, top+plotH-y(l.P50), colour)
+				c.addf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`, x, y(l.P50), bar*0.9, top+plotH-y(l.P50), colour)
 				c.line(x+bar*0.45, y(l.P50), x+bar*0.45, y(l.P99), ink)
 				c.line(x+bar*0.25, y(l.P99), x+bar*0.65, y(l.P99), ink)
 			}
@@ -87,7 +87,7 @@ func bars(results []result) string {
 				c.text(left+group*(float64(k)+0.5), top+plotH+20, "middle", fmt.Sprintf("%d at once", l.Concurrency))
 			}
 		}
-		c.add(`<rect x="%.1f" y="%.1f" width="12" height="12" fill="%s"/>`, left+float64(i)*plotW/float64(len(results)), height-22, colour)
+		c.addf(`<rect x="%.1f" y="%.1f" width="12" height="12" fill="%s"/>`, left+float64(i)*plotW/float64(len(results)), height-22, colour)
 		c.text(left+16+float64(i)*plotW/float64(len(results)), height-12, "start", r.Name)
 	}
 	return c.end()
@@ -122,7 +122,7 @@ func curve(results []result) string {
 		c.text(x(n), top+plotH+20, "middle", fmt.Sprintf("%.0f", n))
 	}
 	for _, r := range results {
-		c.add(`<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>`, x(float64(r.Observed)), y(value(r)), colours[0])
+		c.addf(`<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>`, x(float64(r.Observed)), y(value(r)), colours[0])
 	}
 	slope, offset := fit(results, value)
 	c.line(x(0), y(offset), x(most), y(offset+slope*most), colours[1])

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -15,7 +16,7 @@ func table(w io.Writer, results []result) error {
 	line("---", "---", "---", "---", "---", "---", "---", "---", "---")
 	for _, r := range results {
 		for _, l := range r.Levels {
-			line(r.Name, fmt.Sprint(l.Concurrency), fmt.Sprint(l.Calls), fmt.Sprint(l.Errors), figure(l.P50), figure(l.P99), figure(l.PerSecond), figure(l.Processor), figure(l.PerCore))
+			line(r.Name, strconv.Itoa(l.Concurrency), strconv.Itoa(l.Calls), strconv.Itoa(l.Errors), figure(l.P50), figure(l.P99), figure(l.PerSecond), figure(l.Processor), figure(l.PerCore))
 		}
 	}
 	if err := t.Flush(); err != nil {
@@ -29,7 +30,7 @@ func table(w io.Writer, results []result) error {
 		for _, m := range r.Memory {
 			held = append(held, fmt.Sprintf("%s after %d", figure(float64(m.KiB)/1024), m.Calls))
 		}
-		line(r.Name, fmt.Sprint(r.Observed), fmt.Sprint(r.Desired), figure(float64(r.RequestBytes)/1024), figure(float64(r.ResponseBytes)/1024), figure(r.FirstAnswer), strings.Join(held, ", "))
+		line(r.Name, strconv.Itoa(r.Observed), strconv.Itoa(r.Desired), figure(float64(r.RequestBytes)/1024), figure(float64(r.ResponseBytes)/1024), figure(r.FirstAnswer), strings.Join(held, ", "))
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("cannot print: %w", err)

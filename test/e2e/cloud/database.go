@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
@@ -37,9 +38,7 @@ func (c *Cloud) cluster(ctx context.Context, o kube.Object) error {
 // objectStore plays the barman-cloud plugin: it reports a recovery window for every healthy Cluster that archives here.
 func (c *Cloud) objectStore(ctx context.Context, o kube.Object) error {
 	windows := kube.Object{}
-	for server, window := range o.Map("status", "serverRecoveryWindow") {
-		windows[server] = window
-	}
+	maps.Copy(windows, o.Map("status", "serverRecoveryWindow"))
 	known := len(windows)
 	for _, p := range c.parts("Cluster") {
 		if p.object.String("metadata", "namespace") != o.String("metadata", "namespace") || !c.isHealthy(p.object) {

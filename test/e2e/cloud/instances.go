@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"encoding/json"
+	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -27,7 +28,7 @@ func played(o, before kube.Object) map[string]any {
 		condition("LastBackupSucceeded", "True", "LastBackupSucceeded", "Backup was successful"),
 	} {
 		c["lastTransitionTime"] = time.Now().UTC().Format(time.RFC3339)
-		if was := before.Condition(c["type"].(string)); was.Status == c["status"] && was.Since != "" { //nolint:forcetypeassert // Made above.
+		if was := before.Condition(c["type"].(string)); was.Status == c["status"] && was.Since != "" { //nolint:errcheck,forcetypeassert // Made above.
 			c["lastTransitionTime"] = was.Since
 		}
 		conditions = append(conditions, c)
@@ -63,13 +64,9 @@ func (c *Cloud) admit(w http.ResponseWriter, r *http.Request) {
 	response := map[string]any{"uid": review.Request.UID, "allowed": true}
 	if c.isHealthy(review.Request.Object) {
 		status := kube.Object{}
-		for key, value := range review.Request.Object.Map("status") {
-			status[key] = value
-		}
+		maps.Copy(status, review.Request.Object.Map("status"))
 		delete(status, "phaseReason")
-		for key, value := range played(review.Request.Object, review.Request.OldObject) {
-			status[key] = value
-		}
+		maps.Copy(status, played(review.Request.Object, review.Request.OldObject))
 		patch, err := json.Marshal([]any{map[string]any{"op": "add", "path": "/status", "value": status}})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -78,7 +75,7 @@ func (c *Cloud) admit(w http.ResponseWriter, r *http.Request) {
 		response["patchType"], response["patch"] = "JSONPatch", patch
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{ // A client that went away asks again.
+	_ = json.NewEncoder(w).Encode(map[string]any{ //nolint:errchkjson // A client that went away asks again.
 		"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response,
 	})
 }

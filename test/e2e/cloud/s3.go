@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
@@ -126,9 +127,7 @@ var s3Kinds = map[string]struct {
 		},
 		read: func(b Bucket) map[string]any {
 			out := map[string]any{}
-			for name, on := range b.PublicAccess {
-				out[name] = on
-			}
+			maps.Copy(out, b.PublicAccess)
 			return out
 		},
 	},
@@ -194,9 +193,7 @@ func (c *Cloud) s3(ctx context.Context, o kube.Object) error {
 	} else {
 		at["bucket"] = name
 	}
-	for key, value := range s3Kinds[kind].read(now) {
-		at[key] = value
-	}
+	maps.Copy(at, s3Kinds[kind].read(now))
 	if lie.Empty {
 		at = map[string]any{}
 	}

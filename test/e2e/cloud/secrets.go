@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"text/template"
 	"time"
 
@@ -49,7 +50,7 @@ func (c *Cloud) externalSecret(ctx context.Context, o kube.Object) error {
 	return c.report(ctx, o, map[string]any{
 		"binding":               map[string]any{"name": target},
 		"refreshTime":           time.Now().UTC().Format(time.RFC3339),
-		"syncedResourceVersion": fmt.Sprint(o.Int("metadata", "generation")),
+		"syncedResourceVersion": strconv.Itoa(o.Int("metadata", "generation")),
 		"conditions":            []any{condition("Ready", "True", "SecretSynced", "secret synced")},
 	})
 }
@@ -57,7 +58,7 @@ func (c *Cloud) externalSecret(ctx context.Context, o kube.Object) error {
 // fresh says whether an ExternalSecret was synced in its present form: it then rests until its refresh interval, which
 // no test waits for, or until the store has lost one of its keys.
 func (c *Cloud) fresh(o kube.Object) bool {
-	if o.Condition("Ready").Status != "True" || o.String("status", "syncedResourceVersion") != fmt.Sprint(o.Int("metadata", "generation")) {
+	if o.Condition("Ready").Status != "True" || o.String("status", "syncedResourceVersion") != strconv.Itoa(o.Int("metadata", "generation")) {
 		return false
 	}
 	c.mu.Lock()

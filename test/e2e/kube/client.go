@@ -50,8 +50,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (%d %s)", e.Message, e.C
 
 // Code of a refusal, 0 for anything else.
 func Code(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return 0

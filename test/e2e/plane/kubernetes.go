@@ -71,7 +71,7 @@ func (p *Plane) upKubernetes(ctx context.Context) error {
 		return err
 	}
 
-	manager, err := p.authority.client("system:kube-controller-manager")
+	manager, err := p.client("system:kube-controller-manager")
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (p *Plane) upKubernetes(ctx context.Context) error {
 }
 
 func (p *Plane) administrator() error {
-	id, err := p.authority.client("admin", "system:masters")
+	id, err := p.client("admin", "system:masters")
 	if err != nil {
 		return err
 	}

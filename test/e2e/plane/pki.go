@@ -1,7 +1,6 @@
 package plane
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -121,7 +120,7 @@ func signingKey() (private, public []byte, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot make the token key: %w", err)
 	}
-	der, err := x509.MarshalPKIXPublicKey(crypto.PublicKey(key.Public()))
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot encode the token key: %w", err)
 	}

@@ -78,7 +78,7 @@ func Up(ctx context.Context, o Options) (p *Plane, err error) {
 		return nil, err
 	}
 	if plan != "" {
-		p.Say("%s", plan)
+		p.Sayf("%s", plan)
 	}
 	for _, name := range Tools() {
 		if p.tools[name], err = recipe.Make(ctx, name, o.Log); err != nil {
@@ -120,9 +120,9 @@ func Up(ctx context.Context, o Options) (p *Plane, err error) {
 		if err := step.do(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("cannot bring up %s: %w", step.name, err), p.health())
 		}
-		p.Say("up: %s (%s)", step.name, time.Since(begin).Round(100*time.Millisecond))
+		p.Sayf("up: %s (%s)", step.name, time.Since(begin).Round(100*time.Millisecond))
 	}
-	p.Say("control plane up; KUBECONFIG=%s", filepath.Join(p.Dir, "admin.kubeconfig"))
+	p.Sayf("control plane up; KUBECONFIG=%s", filepath.Join(p.Dir, "admin.kubeconfig"))
 	return p, nil
 }
 
@@ -135,17 +135,17 @@ func (p *Plane) Down(keep bool) {
 		p.registry.close()
 	}
 	if keep {
-		p.Say("logs of every process: %s", filepath.Join(p.Dir, "log"))
+		p.Sayf("logs of every process: %s", filepath.Join(p.Dir, "log"))
 		return
 	}
 	_ = os.RemoveAll(p.Dir) // A temporary directory; what is left of it harms nobody.
 }
 
-// Say tells progress, with the time since the start.
-func (p *Plane) Say(format string, args ...any) {
+// Sayf tells progress, with the time since the start.
+func (p *Plane) Sayf(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintf(p.log, "[%6.1fs] %s\n", time.Since(p.start).Seconds(), fmt.Sprintf(format, args...))
+	_, _ = fmt.Fprintf(p.log, "[%6.1fs] %s\n", time.Since(p.start).Seconds(), fmt.Sprintf(format, args...))
 }
 
 // Health reports processes that ended by themselves.
@@ -168,7 +168,7 @@ func (p *Plane) Wait(ctx context.Context, limit time.Duration, what string, ask 
 		}
 		if time.Since(told) > 10*time.Second {
 			told = time.Now()
-			p.Say("  waiting for %s, %s: %v", what, time.Since(begin).Round(time.Second), oneLine(err))
+			p.Sayf("  waiting for %s, %s: %v", what, time.Since(begin).Round(time.Second), oneLine(err))
 		}
 		select {
 		case <-ctx.Done():

@@ -31,7 +31,7 @@ func (p *Plane) announcePlugin(ctx context.Context) error {
 	}
 	service := externalName(cnpgNamespace, pluginService)
 	service.Set(map[string]any{"cnpg.io/pluginName": "barman-cloud.cloudnative-pg.io"}, "metadata", "labels")
-	service.Set(map[string]any{
+	service.Set(map[string]any{ //nolint:gosec // Names of Secrets.
 		"cnpg.io/pluginClientSecret": "barman-cloud-client-tls", "cnpg.io/pluginServerSecret": "barman-cloud-server-tls",
 		"cnpg.io/pluginPort": strconv.Itoa(p.port.plugin),
 	}, "metadata", "annotations")
@@ -109,7 +109,7 @@ func connect(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "CONNECT only", http.StatusMethodNotAllowed)
 		return
 	}
-	there, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", port), 5*time.Second)
+	there, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", port), 5*time.Second) //nolint:gosec // On loopback.
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return

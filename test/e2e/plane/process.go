@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -161,9 +162,9 @@ func (s *supervisor) stopAll() {
 	s.mu.Lock()
 	processes := append([]*Process(nil), s.processes...)
 	s.mu.Unlock()
-	for i := len(processes) - 1; i >= 0; i-- {
+	for _, processe := range slices.Backward(processes) {
 		// State is thrown away, so nobody needs the seconds an orderly shutdown takes.
-		processes[i].Kill()
+		processe.Kill()
 	}
 }
 
@@ -188,8 +189,8 @@ func ports(n int) ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot find a free port: %w", err)
 		}
-		defer l.Close() //nolint:errcheck,revive // Held until all ports are known.
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
+		defer l.Close()                                 //nolint:errcheck,gocritic // Held until all ports are known.
+		out = append(out, l.Addr().(*net.TCPAddr).Port) //nolint:errcheck,forcetypeassert // What tcp listens on.
 	}
 	return out, nil
 }

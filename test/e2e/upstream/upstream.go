@@ -92,7 +92,7 @@ func Fetch(ctx context.Context, s Source, log io.Writer) (string, error) {
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	fmt.Fprintf(log, "  fetching the definitions of %s %s\n", s.Name, s.Version)
+	_, _ = fmt.Fprintf(log, "  fetching the definitions of %s %s\n", s.Name, s.Version)
 	module, err := download(ctx, s)
 	if err != nil {
 		return "", err
@@ -159,7 +159,7 @@ func copyMatches(from, pattern, to string) error {
 		if err := os.MkdirAll(filepath.Dir(target), 0o750); err != nil {
 			return err
 		}
-		if err := os.WriteFile(target, raw, 0o600); err != nil {
+		if err := os.WriteFile(target, raw, 0o600); err != nil { //nolint:gosec // A name of our own in our own cache.
 			return err
 		}
 	}
