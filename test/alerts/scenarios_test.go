@@ -992,6 +992,18 @@ var scenarios = map[string]scenario{
 			"PostgresControllersNotRedundant{controller=operator} 2h-end",
 		},
 	},
+	"ControllersByHelmInTree": {
+		reason:  "The operator's chart names its Deployment after the release, whatever makes the backups.",
+		cluster: cluster{namespace: "shop", name: "orders", claim: "orders-db", wal: true, busy: true, method: alerts.MethodInTree},
+		happens: func(_ cluster, w world) {
+			w.set(nothing, `namespace="cnpg-system"`)
+			w[`kube_deployment_status_replicas_available{deployment="prod-cloudnative-pg",namespace="db"}`] = is(2)
+			w[`kube_deployment_spec_replicas{deployment="prod-cloudnative-pg",namespace="db"}`] = is(2).then(hour, is(1))
+		},
+		want: []string{
+			"PostgresControllersNotRedundant{controller=operator} 2h-end",
+		},
+	},
 	"Orphaned": {
 		reason:  "The claim was deleted and the database runs on, as promised.",
 		happens: func(_ cluster, w world) { w.after(hour, nothing, "claim_info") },
