@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -88,6 +89,21 @@ func Names() []string {
 		names = append(names, a.Name)
 	}
 	return names
+}
+
+// OwnLabels returns the labels every alert has of its own.
+func OwnLabels() []string {
+	return append([]string{"alertname"}, fields("labels")...)
+}
+
+// OwnAnnotations returns the annotations every alert has of its own.
+func OwnAnnotations() []string { return fields("annotations") }
+
+// fields are the sorted names of what the first row of the table is emitted
+// with: every other one has the same.
+func fields(of string) []string {
+	named, _ := table[0].rule(Target{}, nil)[of].(map[string]any)
+	return slices.Sorted(maps.Keys(named))
 }
 
 // Groups returns spec.groups of the target's PrometheusRule, which has to

@@ -21,7 +21,7 @@ func FuzzPolicyDecode(f *testing.F) {
 		`{}`, `null`,
 		head + `"bucket":{"prefix":"acme","region":"eu-central-1"},"credentials":{"secretStoreRef":{"name":"aws"}}}`,
 		head + `"bucket":{"mode":"existing","name":"acme-archive","region":"fsn1","endpointURL":"https://s3.example.com","lockDays":60},"credentials":{"secretStoreRef":{"name":"aws","kind":"SecretStore"},"accessKeyID":{"key":"a"},"secretAccessKey":{"key":"b","property":"c"}},"backup":{"method":"inTree","schedule":"0 */4 * * *","retentionDays":45,"maxRunsPerDay":12,"compression":"zstd","sidecarEnv":{"A":"b"}}}`,
-		head + `"bucket":{"prefix":"acme","region":"eu-central-1","lockDays":31,"maxLockDays":36500,"undoDays":1,"administrators":["arn:aws:iam::1:role/x"],"tags":{"a":"b"}},"credentials":{"secretStoreRef":{"name":"aws"}},"monitoring":{"podMonitor":"operator","labels":{"release":"x"},"severities":{"PostgresDown":"critical"}},"waivers":[{"rule":"CNPG-1.2","reason":"x","expires":"2027-01-01","claims":"a/*"}]}`,
+		head + `"bucket":{"prefix":"acme","region":"eu-central-1","lockDays":31,"maxLockDays":36500,"undoDays":1,"administrators":["arn:aws:iam::1:role/x"],"tags":{"a":"b"}},"credentials":{"secretStoreRef":{"name":"aws"}},"monitoring":{"podMonitor":"operator","labels":{"release":"x"},"severities":{"PostgresReplicationLag":"info"}},"waivers":[{"rule":"CNPG-1.2","reason":"x","expires":"2027-01-01","claims":"a/*"}]}`,
 		head + `"bucket":{"prefix":"ACME","region":""},"credentials":{},"backup":{"retentionDays":7,"schedule":"* * * * *"},"images":{"16":{"default":"postgres:latest"}},"sizes":{"small":{"requests":{"cpu":"x"}}},"storageClassName":"gp3","cluster":{"parameters":{"fsync":"off"}}}`,
 	} {
 		f.Add([]byte(seed))

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
@@ -57,7 +58,7 @@ func Decode(o manifest.Object) (*v1beta1.Policy, contract.Findings) {
 		return nil, named(append(found, contract.Finding{Rule: "API-2", Message: fmt.Sprintf("cannot be read: %v", err), Fix: "correct the document"}))
 	}
 	SetDefaults(p)
-	for _, f := range contract.JudgePolicy(p) {
+	for _, f := range slices.Concat(contract.JudgePolicy(p), judgeMonitoring(p.Monitoring)) {
 		// What could not be read is not judged, nor is the lock against a retention that could not be.
 		if !unread[section(f.Path)] && (!unread["backup"] || f.Path != "bucket.lockDays") {
 			found = append(found, f)
