@@ -92,6 +92,9 @@ func Decode(o manifest.Object) (*Claim, contract.Findings) {
 		c.Namespace, c.Name = o.Namespace(), o.Name()
 		bad("kind", o.Kind(), "is not a database claim", "write kind: "+v1alpha1.Kind)
 	}
+	if c.Namespace != "" && !isNamespace(c.Namespace) {
+		bad("metadata.namespace", c.Namespace, "is not the name of a namespace", "write up to 63 lower-case letters, digits and hyphens")
+	}
 	found = append(found, judgeName(c.Name)...)
 	c.Annotations = ours(o)
 

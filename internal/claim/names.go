@@ -47,6 +47,12 @@ const (
 
 var dns1035 = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
 
+var dns1123 = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// isNamespace says what the API server has made sure of before a claim gets here: everything derived from the namespace
+// relies on it.
+func isNamespace(name string) bool { return dns1123.MatchString(name) }
+
 func judgeName(name string) contract.Findings {
 	var problem string
 	switch {
