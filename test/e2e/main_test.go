@@ -165,8 +165,7 @@ func build(ctx context.Context) (bool, int) {
 	return true, 0
 }
 
-// alone waits until no other run is on this machine: the RBAC manager's metrics port cannot be chosen, and two control
-// planes at once would measure each other.
+// alone waits until no other run is on this machine: two control planes at once would measure each other.
 func alone(ctx context.Context) (unlock func(), err error) {
 	dir, err := recipe.CacheDir()
 	if err != nil {

@@ -39,8 +39,10 @@ var tools = map[string]Tool{
 		Name: "crossplane", Version: "2.4.2", Module: "crossplane",
 		Package: "github.com/crossplane/crossplane/v2/cmd/crossplane",
 		// Without a version the package manager refuses packages that constrain it.
-		Flags: "-X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.4.2",
-		Cold:  4 * time.Minute, Size: 72, Local: []string{"stubs"},
+		// The RBAC manager has no flag for the port of its metrics, and :8080 may be taken.
+		Flags: "-X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.4.2 " +
+			"-X sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0",
+		Cold: 4 * time.Minute, Size: 72, Local: []string{"stubs"},
 	},
 	"crossplane-cli": {
 		Name: "crossplane-cli", Version: "2.5.0", Module: "cli",
@@ -51,6 +53,12 @@ var tools = map[string]Tool{
 		Name: "provider-kubernetes", Version: "1.3.0", Module: "crossplane",
 		Package: "github.com/crossplane-contrib/provider-kubernetes/cmd/provider",
 		Cold:    1 * time.Minute, Size: 56, Local: []string{"stubs"},
+	},
+	// The engine of Crossplane before 2.3 is in its command line; since then the core has it.
+	"crank-2.2": {
+		Name: "crank-2.2", Version: "2.2.1", Module: "crossplane22", Package: "github.com/crossplane/crossplane/v2/cmd/crank",
+		Flags: "-X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.2.1",
+		Cold:  10 * time.Minute, Size: 70,
 	},
 	"kube": {
 		Name: "kube", Version: "1.37.2", Module: "kube", Package: ".",
