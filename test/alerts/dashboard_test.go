@@ -58,7 +58,7 @@ func TestDashboard(t *testing.T) {
 						return nil
 					})
 					found := p.query(t, q.Expr, s.length)
-					if len(found) == 0 && !(strings.Contains(q.Expr, "-wal") && !s.cluster.wal) {
+					if len(found) == 0 && (!strings.Contains(q.Expr, "-wal") || s.cluster.wal) {
 						t.Errorf("%s has nothing to show: %s", panel.Title, q.Expr)
 					}
 					for _, sample := range found {

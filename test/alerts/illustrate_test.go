@@ -81,7 +81,7 @@ func TestIllustration(t *testing.T) {
 		`<text x="8" y="%d" fill="#8e939b" font-size="11">Illustration: the dashboard's own queries, answered by Prometheus' engine over a simulated day (failover at 08:00, archive stalled 14:00 to 16:00). Not a screenshot.</text>`+"\n</svg>\n",
 		24*unit, height+24, svg.String(), height+15)
 	if *update {
-		if err := os.WriteFile(illustration, []byte(got), 0o644); err != nil { //nolint:gosec // Documentation.
+		if err := os.WriteFile(illustration, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

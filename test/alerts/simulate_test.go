@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -137,7 +138,7 @@ func simulate(t testing.TB, groups []any, w world, length, step time.Duration) (
 func alone(groups []any) (out []any) {
 	for _, g := range groups {
 		for _, r := range g.(map[string]any)["rules"].([]any) {
-			out = append(out, map[string]any{"name": fmt.Sprint(len(out)), "rules": []any{r}})
+			out = append(out, map[string]any{"name": strconv.Itoa(len(out)), "rules": []any{r}})
 		}
 	}
 	return out

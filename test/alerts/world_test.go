@@ -20,9 +20,6 @@ type value func(time.Duration) float64
 var gone = math.NaN()
 
 func is(v float64) value { return func(time.Duration) float64 { return v } }
-func ago(d time.Duration) value {
-	return func(t time.Duration) float64 { return max(1, (t - d).Seconds()) }
-}
 func every(d time.Duration) value {
 	return func(t time.Duration) float64 { return max(1, t.Truncate(d).Seconds()) }
 }
@@ -52,13 +49,13 @@ func (w world) names() []string {
 
 // set replaces the series that contain every part ("^part": begin with it); it panics when there is
 // none, so that a scenario cannot be about nothing.
-func (w world) set(v value, parts ...string) world {
-	return w.edit(func(value) value { return v }, parts...)
+func (w world) set(v value, parts ...string) {
+	w.edit(func(value) value { return v }, parts...)
 }
 
 // after is set from a point in time on.
-func (w world) after(from time.Duration, v value, parts ...string) world {
-	return w.edit(func(was value) value { return was.then(from, v) }, parts...)
+func (w world) after(from time.Duration, v value, parts ...string) {
+	w.edit(func(was value) value { return was.then(from, v) }, parts...)
 }
 
 // has tells whether a metric is in the world.
@@ -71,7 +68,7 @@ func (w world) has(metric string) bool {
 	return false
 }
 
-func (w world) edit(change func(value) value, parts ...string) world {
+func (w world) edit(change func(value) value, parts ...string) {
 	found := false
 series:
 	for s := range w {
@@ -85,7 +82,6 @@ series:
 	if !found {
 		panic(fmt.Sprintf("no series has all of %q", parts))
 	}
-	return w
 }
 
 // add merges another world into this one.

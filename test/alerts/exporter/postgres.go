@@ -33,7 +33,7 @@ func binaries() (string, error) {
 }
 
 func major(path string) int {
-	n, _ := strconv.Atoi(strings.Split(path, "/")[4]) //nolint:errcheck // Of no number the least is taken.
+	n, _ := strconv.Atoi(strings.Split(path, "/")[4])
 	return n
 }
 
@@ -137,16 +137,16 @@ func (s *server) run(ctx context.Context, name string, args ...string) error {
 	cmd.Dir = s.home
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
 	// Into a file: the server inherits what pg_ctl writes to, and a pipe would stay open as long as it lives.
-	out, err := os.Create(filepath.Join(s.home, filepath.Base(name)+".out")) //nolint:gosec // Our own directory.
+	out, err := os.Create(filepath.Join(s.home, filepath.Base(name)+".out"))
 	if err != nil {
 		return err
 	}
 	defer out.Close() //nolint:errcheck // Read below.
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Run(); err != nil {
-		said, _ := os.ReadFile(out.Name())                        //nolint:errcheck // It only adds to the error.
-		log, _ := os.ReadFile(filepath.Join(s.home, "log"))       //nolint:errcheck,gosec // So does this.
-		return fmt.Errorf("%s: %w\n%s\n%s", name, err, said, log) //nolint:errorlint // One error, two texts.
+		said, _ := os.ReadFile(out.Name())
+		log, _ := os.ReadFile(filepath.Join(s.home, "log"))
+		return fmt.Errorf("%s: %w\n%s\n%s", name, err, said, log)
 	}
 	return nil
 }

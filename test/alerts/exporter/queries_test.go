@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,7 @@ func collect(t *testing.T, s *server) map[string]float64 {
 	t.Cleanup(func() {
 		for _, database := range []string{"postgres", "app", "hidden", "a/b"} {
 			if db, err := instance.GetMetricsDB(database); err == nil {
-				_ = db.Close() //nolint:errcheck // The server goes next.
+				_ = db.Close()
 			}
 		}
 	})
@@ -99,7 +100,7 @@ func database(t *testing.T, settings ...string) (*server, func(database string, 
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer db.Close() //nolint:errcheck // Nothing is pending.
+		defer db.Close()
 		for _, statement := range statements {
 			if _, err := db.Exec(statement); err != nil {
 				t.Fatalf("%s: %v", statement, err)
@@ -110,7 +111,7 @@ func database(t *testing.T, settings ...string) (*server, func(database string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // Nothing is pending.
+	defer db.Close()
 	tx, err := db.Begin()
 	if err != nil {
 		t.Fatal(err)
@@ -288,9 +289,7 @@ func TestQueries(t *testing.T) {
 			do(in, tc.statements...)
 			got := collect(t, s)
 			want := fresh(append([]string{"app", "postgres"}, tc.databases...)...)
-			for series, value := range tc.want {
-				want[series] = value
-			}
+			maps.Copy(want, tc.want)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s\n-want +got\n%s", tc.reason, diff)
 			}
@@ -307,7 +306,7 @@ func unloggedOf(t *testing.T, s *server) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // Nothing is pending.
+	defer db.Close()
 	var version int
 	if err := db.QueryRow("SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
 		t.Fatal(err)
@@ -392,10 +391,10 @@ func await(t *testing.T, s *server, query string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // Nothing is pending.
+	defer db.Close()
 	var done bool
 	for range 300 {
-		if err := db.QueryRow(query).Scan(&done); err != nil && err != sql.ErrNoRows { //nolint:errorlint // Never wrapped.
+		if err := db.QueryRow(query).Scan(&done); err != nil && err != sql.ErrNoRows {
 			t.Fatal(err)
 		}
 		if done {
@@ -443,7 +442,7 @@ func TestChecksums(t *testing.T) {
 	if db, err = s.connect("app"); err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // Nothing is pending.
+	defer db.Close()
 	if _, err := db.Exec("SELECT count(*) FROM broken"); err == nil {
 		t.Fatal("PostgreSQL read a damaged page without complaint")
 	}
