@@ -62,7 +62,7 @@ func TestOlderEngines(t *testing.T) {
 					t.Run(filepath.Base(file)+"/"+world, func(t *testing.T) {
 						composition := read(t, filepath.Join(root, w.composition))
 						if w.policy != "" {
-							step := manifest.List(composition, "spec", "pipeline")[0].(map[string]any) //nolint:forcetypeassert // Our own file.
+							step := manifest.List(composition, "spec", "pipeline")[0].(map[string]any)
 							step["input"] = map[string]any(read(t, filepath.Join(root, w.policy)))
 						}
 						hold := held[filepath.Base(file)+"/"+world]
@@ -142,7 +142,7 @@ func (e older) render(t *testing.T, r request) map[string]manifest.Object {
 		}
 		args = append(args, "--required-schemas", at)
 	}
-	cmd := exec.CommandContext(context.Background(), e.binary, args...) //nolint:gosec // Built by our own recipe.
+	cmd := exec.CommandContext(context.Background(), e.binary, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
