@@ -1,26 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -31,11 +21,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/encoding"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/fixture"
@@ -115,147 +103,11 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// authority is a certificate authority.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-	pem         []byte
-}
-
-func newAuthority(t testing.TB) *authority {
-	t.Helper()
-	a := &authority{}
-	a.certificate, a.key, a.pem, _ = issue(t, nil, &x509.Certificate{IsCA: true, KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true})
-	return a
-}
-
-// issue makes a certificate signed by an authority, or by itself.
-func issue(t testing.TB, by *authority, template *x509.Certificate) (certificate *x509.Certificate, key *ecdsa.PrivateKey, certPEM, keyPEM []byte) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.Subject = pkix.Name{CommonName: "test"}
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := template, key
-	if by != nil {
-		parent, signer = by.certificate, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if certificate, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return certificate, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
-}
-
-// install writes what Crossplane mounts: a server's certificate and the authority of its clients.
-func (a *authority) install(t testing.TB, dir string) {
-	t.Helper()
-	_, _, cert, key := issue(t, a, &x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
-	for name, data := range map[string][]byte{"tls.crt": cert, "tls.key": key, "ca.crt": a.pem} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// client is a client of this authority that trusts the given one.
-func (a *authority) client(t *testing.T, trusts *authority) credentials.TransportCredentials {
-	t.Helper()
-	_, _, cert, key := issue(t, a, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: pool(trusts)})
-}
-
-func pool(a *authority) *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(a.certificate)
-	return p
-}
-
 // ask sends a small request.
 func ask(t *testing.T, client fnv1.FunctionRunnerServiceClient) error {
 	t.Helper()
 	_, err := client.RunFunction(within(t), &fnv1.RunFunctionRequest{Meta: &fnv1.RequestMeta{Tag: "t"}})
 	return err
-}
-
-func TestServeTLS(t *testing.T) {
-	ours, theirs := newAuthority(t), newAuthority(t)
-	dir := t.TempDir()
-	ours.install(t, dir)
-	s := start(t, dir, function())
-
-	cases := map[string]struct {
-		reason  string
-		creds   credentials.TransportCredentials
-		refused bool
-	}{
-		"Ours":          {"Crossplane holds a certificate of the authority.", ours.client(t, ours), false},
-		"Theirs":        {"A certificate of another authority opens nothing.", theirs.client(t, ours), true},
-		"NoCertificate": {"Nor does none.", credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool(ours)}), true},
-		"Plain":         {"Nor does plain text.", insecure.NewCredentials(), true},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			err := ask(t, s.dial(t, tc.creds))
-			if refused := status.Code(err) == codes.Unavailable; refused != tc.refused || err != nil && !refused {
-				t.Errorf("\n%s\nrefused is %v, want %v: %v", tc.reason, refused, tc.refused, err)
-			}
-		})
-	}
-}
-
-func TestServeRotatesCertificates(t *testing.T) {
-	before, after := newAuthority(t), newAuthority(t)
-	dir := t.TempDir()
-	before.install(t, dir)
-	s := start(t, dir, function())
-	old := s.dial(t, before.client(t, before))
-	if err := ask(t, old); err != nil {
-		t.Fatal(err)
-	}
-
-	after.install(t, dir)
-	if err := ask(t, s.dial(t, after.client(t, after))); err != nil {
-		t.Errorf("a client of the new authority is refused: %v", err)
-	}
-	if err := ask(t, s.dial(t, before.client(t, after))); status.Code(err) != codes.Unavailable {
-		t.Errorf("a new client of the old authority is let in: %v", err)
-	}
-	if err := ask(t, old); err != nil {
-		t.Errorf("a connection that lives is cut off: %v", err)
-	}
-
-	// Half of a renewal: the key does not fit the certificate. Whoever was let in before still is.
-	if err := os.WriteFile(filepath.Join(dir, "tls.key"), []byte("not a key"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := ask(t, s.dial(t, after.client(t, after))); err != nil {
-		t.Errorf("half of a renewal refuses everybody: %v", err)
-	}
-}
-
-func TestServeWithoutCertificates(t *testing.T) {
-	log := slog.New(slog.DiscardHandler)
-	if _, err := (&serveCmd{}).credentials(log); err == nil || !strings.Contains(err.Error(), "--tls-certs-dir") {
-		t.Errorf("without a directory: %v", err)
-	}
-	if _, err := (&serveCmd{TLSCertsDir: t.TempDir()}).credentials(log); err == nil {
-		t.Error("an empty directory is served from")
-	}
 }
 
 // held is a function that answers when it is told to.
@@ -410,177 +262,6 @@ func TestServeStopsCancelledWork(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the server never learns that nobody waits")
 	}
-}
-
-// TestServeStalledClients says that connections that are never completed, and calls that never end, stop nobody else and
-// are ended.
-func TestServeStalledClients(t *testing.T) {
-	ours := newAuthority(t)
-	dir := t.TempDir()
-	ours.install(t, dir)
-	s := start(t, dir, function())
-
-	const stalled = 200
-	var conns []net.Conn
-	for i := range stalled {
-		conn, err := (&net.Dialer{}).DialContext(within(t), "tcp", s.address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		if i%2 == 0 {
-			// The beginning of a TLS handshake, and no more.
-			if _, err := conn.Write([]byte{22, 3, 1, 2, 0, 1}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		conns = append(conns, conn)
-	}
-	// A call whose request never comes.
-	hanging := s.connect(t, ours.client(t, ours))
-	stream, err := hanging.NewStream(within(t), &grpc.StreamDesc{ClientStreams: true}, "/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ask(t, s.dial(t, ours.client(t, ours))); err != nil {
-		t.Errorf("stalled clients keep others out: %v", err)
-	}
-	if err := ask(t, fnv1.NewFunctionRunnerServiceClient(hanging)); err != nil {
-		t.Errorf("a stalled call keeps others on its connection out: %v", err)
-	}
-	for _, conn := range conns {
-		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := conn.Read(make([]byte, 1)); os.IsTimeout(err) {
-			t.Fatal("a connection that is never completed is kept open")
-		}
-	}
-	if err := stream.CloseSend(); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestServeHostileRequests says what becomes of requests no Crossplane sends, and that the connection survives them.
-func TestServeHostileRequests(t *testing.T) {
-	s := start(t, "", function())
-	conn := s.connect(t, insecure.NewCredentials())
-	sound := firstCall(t, "example/claim.yaml", claim.ClusterScoped)
-	encode := func(change func(*fnv1.RunFunctionRequest)) []byte {
-		req, ok := proto.Clone(sound).(*fnv1.RunFunctionRequest)
-		if !ok {
-			t.Fatal("cannot clone a request")
-		}
-		change(req)
-		raw, err := proto.MarshalOptions{AllowPartial: true}.Marshal(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return raw
-	}
-	spec := func(req *fnv1.RunFunctionRequest) map[string]*structpb.Value {
-		return req.GetObserved().GetComposite().GetResource().GetFields()["spec"].GetStructValue().GetFields()
-	}
-	nested := func(depth int) *structpb.Value {
-		v := structpb.NewStringValue("x")
-		for range depth {
-			v = structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{v}})
-		}
-		return v
-	}
-
-	cases := map[string]struct {
-		reason string
-		raw    []byte
-		code   codes.Code
-		says   string
-	}{
-		"Large": {
-			"A request above the limit is refused by its size, before it is decoded.",
-			encode(func(req *fnv1.RunFunctionRequest) {
-				spec(req)["x"] = structpb.NewStringValue(strings.Repeat("x", 4<<20))
-			}),
-			codes.ResourceExhausted, "received message larger than max",
-		},
-		"TenTimesTooLarge": {
-			"So is one ten times as large.",
-			encode(func(req *fnv1.RunFunctionRequest) {
-				spec(req)["x"] = structpb.NewStringValue(strings.Repeat("x", 40<<20))
-			}),
-			codes.ResourceExhausted, "received message larger than max",
-		},
-		"Deep": {
-			"Nesting beyond any manifest's is judged like any other mistake.",
-			encode(func(req *fnv1.RunFunctionRequest) { spec(req)["parameters"] = nested(1000) }),
-			codes.OK, "spec.parameters",
-		},
-		"Abysmal": {
-			"Nesting beyond protobuf's limit is refused by gRPC.",
-			encode(func(req *fnv1.RunFunctionRequest) { spec(req)["parameters"] = nested(10100) }),
-			codes.Internal, "unmarshal",
-		},
-		"NotUTF8": {
-			"Text that is not UTF-8 is refused by gRPC.",
-			bytes.Replace(encode(func(*fnv1.RunFunctionRequest) {}), []byte("medium"), []byte("med\xff\xfem"), 1),
-			codes.Internal, "invalid UTF-8",
-		},
-		"Rubbish": {"So are bytes that are no request.", []byte{0xff, 0xff, 0xff}, codes.Internal, "unmarshal"},
-		"Parameters64KiB": {
-			"A claim with 64 KiB of parameters is judged.",
-			encode(func(req *fnv1.RunFunctionRequest) {
-				parameters := map[string]any{}
-				for i := range 1000 {
-					parameters[fmt.Sprintf("app.setting_%04d", i)] = strings.Repeat("v", 48)
-				}
-				spec(req)["parameters"] = toValue(parameters)
-			}),
-			codes.OK, "spec.parameters: has 1000 entries",
-		},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			var rsp fnv1.RunFunctionResponse
-			var raw []byte
-			err := conn.Invoke(within(t), fnv1.FunctionRunnerService_RunFunction_FullMethodName, tc.raw, &raw, grpc.ForceCodec(verbatim{}))
-			said := status.Convert(err).Message()
-			if err == nil {
-				if err := proto.Unmarshal(raw, &rsp); err != nil {
-					t.Fatal(err)
-				}
-				said, _ = fatalOf(&rsp)
-			}
-			if status.Code(err) != tc.code || !strings.Contains(said, tc.says) {
-				t.Errorf("\n%s\ngot %s, want %s with %q: %s", tc.reason, status.Code(err), tc.code, tc.says, said)
-			}
-			if rsp, err := fnv1.NewFunctionRunnerServiceClient(conn).RunFunction(within(t), sound); err != nil || len(rsp.GetDesired().GetResources()) == 0 {
-				t.Errorf("\n%s\nthe next call fails: %v", tc.reason, err)
-			}
-		})
-	}
-}
-
-// verbatim is a codec that sends bytes as they are.
-type verbatim struct{}
-
-var _ encoding.Codec = verbatim{}
-
-func (verbatim) Name() string { return "proto" }
-
-func (verbatim) Marshal(v any) ([]byte, error) {
-	raw, ok := v.([]byte)
-	if !ok {
-		return nil, fmt.Errorf("cannot send a %T", v)
-	}
-	return raw, nil
-}
-
-func (verbatim) Unmarshal(data []byte, v any) error {
-	out, ok := v.(*[]byte)
-	if !ok {
-		return fmt.Errorf("cannot receive into a %T", v)
-	}
-	*out = bytes.Clone(data)
-	return nil
 }
 
 // TestServeHealth says that probes see the server, and see it go before its connections do.

@@ -28,7 +28,11 @@ type Wish struct {
 // Document returns the new claim, and the sentences that explain it.
 func Document(from manifest.Object, w Wish) (manifest.Object, []string) {
 	spec := map[string]any{}
-	for _, key := range []string{"size", "storageGB", "walStorageGB", "instances", "resources", "parameters", "image", "backup"} {
+	keep := []string{"size", "storageGB", "walStorageGB", "instances", "resources", "parameters", "image", "backup"}
+	if w.Name == from.Name() {
+		keep = append(keep, "connection", "database", "owner") // Applications find the database where it was.
+	}
+	for _, key := range keep {
 		if v := manifest.Copy(from, "spec", key); v != nil {
 			spec[key] = v
 		}
@@ -109,6 +113,17 @@ func explain(from manifest.Object, w Wish, version string, upgrading bool) []str
 	source := from.Name()
 	lines := make([]string, 0, 12)
 	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if w.Name == source {
+		// Only what is lost comes back under its own name.
+		say("%s comes back as a database of PostgreSQL %s, restored from its own archive%s.", source, version, until(w))
+		say("The old folder of the archive is only read; the database archives into a new one beside it. While a Cluster of this name lives, the bootstrap does nothing.")
+		say("Next:")
+		say("  1. Delete the old claim: a bootstrap is read once, when a claim is new. Bucket and volumes stay.")
+		say("  2. Commit the file in its place.")
+		say("  3. Wait: kubectl -n %s wait postgresinstance/%s --for=condition=DatabaseReady --timeout=2h", namespace(from), source)
+		say("  4. Look at the data before anything writes to it: kubectl cnpg psql -n %s %s", namespace(from), source)
+		return lines
+	}
 	switch {
 	case !upgrading:
 		say("%s becomes a new database of PostgreSQL %s, restored from the archive of %s%s.", w.Name, version, source, until(w))

@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
-	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/fixture"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 	"github.com/bizmatters/function-hardened-postgres/test/tools/recipe"
@@ -31,10 +30,6 @@ var olderEngines = map[string]struct{ schemas bool }{
 
 // Every claim of example/ comes to the same database in the engines of older Crossplanes, step by step.
 func TestOlderEngines(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root, "example/*.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, e := range olderEngines {
 		t.Run(name, func(t *testing.T) {
 			tool, err := recipe.Find(name)
@@ -48,31 +43,10 @@ func TestOlderEngines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			played := 0
-			for _, file := range files {
-				o := read(t, file)
-				if o.Kind() != "PostgresInstance" {
-					continue
-				}
-				for world, w := range worlds {
-					if _, modern := o.Lookup("spec", "crossplane"); modern && w.scope == claim.ClusterScoped {
-						continue
-					}
-					played++
-					t.Run(filepath.Base(file)+"/"+world, func(t *testing.T) {
-						composition := read(t, filepath.Join(root, w.composition))
-						if w.policy != "" {
-							step := manifest.List(composition, "spec", "pipeline")[0].(map[string]any)
-							step["input"] = map[string]any(read(t, filepath.Join(root, w.policy)))
-						}
-						hold := held[filepath.Base(file)+"/"+world]
-						older{binary: binary, schemas: e.schemas}.play(t, fixture.New(o, policyIn(composition), w.scope), composition, hold)
-					})
-				}
-			}
-			if played < 12 {
-				t.Errorf("only %d combinations played", played)
-			}
+			everyExample(t, func(t *testing.T, w *fixture.World, composition, _ manifest.Object, hold string) {
+				t.Helper()
+				older{binary: binary, schemas: e.schemas}.play(t, w, composition, hold)
+			})
 		})
 	}
 }

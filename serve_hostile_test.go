@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+)
+
+// TestServeStalledClients says that connections that are never completed, and calls that never end, stop nobody else and
+// are ended.
+func TestServeStalledClients(t *testing.T) {
+	ours := newAuthority(t)
+	dir := t.TempDir()
+	ours.install(t, dir)
+	s := start(t, dir, function())
+
+	const stalled = 200
+	var conns []net.Conn
+	for i := range stalled {
+		conn, err := (&net.Dialer{}).DialContext(within(t), "tcp", s.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if i%2 == 0 {
+			// The beginning of a TLS handshake, and no more.
+			if _, err := conn.Write([]byte{22, 3, 1, 2, 0, 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conns = append(conns, conn)
+	}
+	// A call whose request never comes.
+	hanging := s.connect(t, ours.client(t, ours))
+	stream, err := hanging.NewStream(within(t), &grpc.StreamDesc{ClientStreams: true}, "/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(t, s.dial(t, ours.client(t, ours))); err != nil {
+		t.Errorf("stalled clients keep others out: %v", err)
+	}
+	if err := ask(t, fnv1.NewFunctionRunnerServiceClient(hanging)); err != nil {
+		t.Errorf("a stalled call keeps others on its connection out: %v", err)
+	}
+	for _, conn := range conns {
+		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Read(make([]byte, 1)); os.IsTimeout(err) {
+			t.Fatal("a connection that is never completed is kept open")
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestServeHostileRequests says what becomes of requests no Crossplane sends, and that the connection survives them.
+func TestServeHostileRequests(t *testing.T) {
+	s := start(t, "", function())
+	conn := s.connect(t, insecure.NewCredentials())
+	sound := firstCall(t, "example/claim.yaml", claim.ClusterScoped)
+	encode := func(change func(*fnv1.RunFunctionRequest)) []byte {
+		req, ok := proto.Clone(sound).(*fnv1.RunFunctionRequest)
+		if !ok {
+			t.Fatal("cannot clone a request")
+		}
+		change(req)
+		raw, err := proto.MarshalOptions{AllowPartial: true}.Marshal(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	spec := func(req *fnv1.RunFunctionRequest) map[string]*structpb.Value {
+		return req.GetObserved().GetComposite().GetResource().GetFields()["spec"].GetStructValue().GetFields()
+	}
+	nested := func(depth int) *structpb.Value {
+		v := structpb.NewStringValue("x")
+		for range depth {
+			v = structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{v}})
+		}
+		return v
+	}
+
+	cases := map[string]struct {
+		reason string
+		raw    []byte
+		code   codes.Code
+		says   string
+	}{
+		"Large": {
+			"A request above the limit is refused by its size, before it is decoded.",
+			encode(func(req *fnv1.RunFunctionRequest) {
+				spec(req)["x"] = structpb.NewStringValue(strings.Repeat("x", 4<<20))
+			}),
+			codes.ResourceExhausted, "received message larger than max",
+		},
+		"TenTimesTooLarge": {
+			"So is one ten times as large.",
+			encode(func(req *fnv1.RunFunctionRequest) {
+				spec(req)["x"] = structpb.NewStringValue(strings.Repeat("x", 40<<20))
+			}),
+			codes.ResourceExhausted, "received message larger than max",
+		},
+		"Deep": {
+			"Nesting beyond any manifest's is judged like any other mistake.",
+			encode(func(req *fnv1.RunFunctionRequest) { spec(req)["parameters"] = nested(1000) }),
+			codes.OK, "spec.parameters",
+		},
+		"Abysmal": {
+			"Nesting beyond protobuf's limit is refused by gRPC.",
+			encode(func(req *fnv1.RunFunctionRequest) { spec(req)["parameters"] = nested(10100) }),
+			codes.Internal, "unmarshal",
+		},
+		"NotUTF8": {
+			"Text that is not UTF-8 is refused by gRPC.",
+			bytes.Replace(encode(func(*fnv1.RunFunctionRequest) {}), []byte("medium"), []byte("med\xff\xfem"), 1),
+			codes.Internal, "invalid UTF-8",
+		},
+		"Rubbish": {"So are bytes that are no request.", []byte{0xff, 0xff, 0xff}, codes.Internal, "unmarshal"},
+		"Parameters64KiB": {
+			"A claim with 64 KiB of parameters is judged.",
+			encode(func(req *fnv1.RunFunctionRequest) {
+				parameters := map[string]any{}
+				for i := range 1000 {
+					parameters[fmt.Sprintf("app.setting_%04d", i)] = strings.Repeat("v", 48)
+				}
+				spec(req)["parameters"] = toValue(parameters)
+			}),
+			codes.OK, "spec.parameters: has 1000 entries",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var rsp fnv1.RunFunctionResponse
+			var raw []byte
+			err := conn.Invoke(within(t), fnv1.FunctionRunnerService_RunFunction_FullMethodName, tc.raw, &raw, grpc.ForceCodec(verbatim{}))
+			said := status.Convert(err).Message()
+			if err == nil {
+				if err := proto.Unmarshal(raw, &rsp); err != nil {
+					t.Fatal(err)
+				}
+				said, _ = fatalOf(&rsp)
+			}
+			if status.Code(err) != tc.code || !strings.Contains(said, tc.says) {
+				t.Errorf("\n%s\ngot %s, want %s with %q: %s", tc.reason, status.Code(err), tc.code, tc.says, said)
+			}
+			if rsp, err := fnv1.NewFunctionRunnerServiceClient(conn).RunFunction(within(t), sound); err != nil || len(rsp.GetDesired().GetResources()) == 0 {
+				t.Errorf("\n%s\nthe next call fails: %v", tc.reason, err)
+			}
+		})
+	}
+}
+
+// verbatim is a codec that sends bytes as they are.
+type verbatim struct{}
+
+var _ encoding.Codec = verbatim{}
+
+func (verbatim) Name() string { return "proto" }
+
+func (verbatim) Marshal(v any) ([]byte, error) {
+	raw, ok := v.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("cannot send a %T", v)
+	}
+	return raw, nil
+}
+
+func (verbatim) Unmarshal(data []byte, v any) error {
+	out, ok := v.(*[]byte)
+	if !ok {
+		return fmt.Errorf("cannot receive into a %T", v)
+	}
+	*out = bytes.Clone(data)
+	return nil
+}
