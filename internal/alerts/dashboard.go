@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -17,14 +18,27 @@ type panel struct {
 	Unit        string // Grafana's name for it
 	Width       int    // of 24
 	Queries     []query
-	// Steps colour the value from which they hold on: "green", "0.5:red".
+	// Steps colour a stat from their value on: "0:green", "0.5:orange". What
+	// is below the first, like no value at all, is red.
 	Steps []string
-	// Zero, when not empty, is what a stat shows instead of 0.
-	Zero string
+	// Says are words shown instead of values: {"0": "none"}.
+	Says map[string]string
+	// Field and Line are more of Grafana's field options and of its graph's
+	// own, by Grafana's names.
+	Field, Line map[string]any
 }
 
-// query is one query and its legend.
-type query struct{ Expr, Legend string }
+// days is a unit: Grafana's own for durations turn 30 days into 4.29 weeks.
+const days = "suffix:days"
+
+// none is what a stat shows instead of 0.
+var none = map[string]string{"0": "none"}
+
+// query is one query and how it is drawn.
+type query struct {
+	Expr, Legend string
+	Dashed       bool // the line
+}
 
 const (
 	statWidth  = 4
@@ -38,48 +52,50 @@ const (
 // panels are the dashboard, row by row.
 var panels = []panel{
 	{
-		Title: "Recovery window", Kind: "stat", Unit: "s", Width: statWidth,
+		Title: "Recovery window", Kind: "stat", Unit: days, Width: statWidth,
 		Help:    "How far back a point-in-time recovery can go (CNPG-3.2). It grows to the retention and stays there.",
-		Queries: []query{{Expr: `cnpg_recovery_window_seconds{@recorded}`}},
-		Steps:   []string{"red", "1:blue", "@retention:green"},
+		Queries: []query{{Expr: `cnpg_recovery_window_seconds{@recorded} / 86400`}},
+		Steps:   []string{"0:blue", "{days}:green"}, Field: map[string]any{"decimals": 1},
 	},
 	{
 		Title: "Last base backup", Kind: "stat", Unit: "s", Width: statWidth,
 		Help:    "Age of the newest good base backup (CNPG-3.1). Red where PostgresBackupTooOld fires.",
 		Queries: []query{{Expr: `cnpg_backup_last_success_seconds{@recorded}`}},
-		Steps:   []string{"green", "@gap:orange", "@backupage:red"},
+		Steps:   []string{"0:green", "@gap:orange", "@backupage:red"}, Field: map[string]any{"decimals": 1},
 	},
 	{
 		Title: "Archive lag", Kind: "stat", Unit: "s", Width: statWidth,
 		Help:    "How long WAL has been waiting for the object store (CNPG-2.1). 0 while nothing waits, also on an idle database.",
 		Queries: []query{{Expr: `cnpg_wal_archiving_last_success_seconds{@recorded}`}},
-		Steps:   []string{"green", "120:orange", "300:red"}, Zero: "none",
+		Steps:   []string{"0:green", "120:orange", "300:red"}, Says: none,
 	},
 	{
 		Title: "Standbys", Kind: "stat", Unit: "none", Width: statWidth,
 		Help:    "Standbys that stream from the primary (CNPG-1.2). With none, commits wait.",
 		Queries: []query{{Expr: `cnpg_streaming_standbys{@recorded}`}},
-		Steps:   []string{"red", "1:orange", "@peers:green"},
+		Steps:   []string{"1:orange", "@peers:green"},
 	},
 	{
-		Title: "Backups locked until", Kind: "stat", Unit: "dateTimeAsLocal", Width: statWidth,
+		Title: "Backups locked until", Kind: "stat", Unit: "time:YYYY-MM-DD HH:mm", Width: statWidth,
 		Help:    "When the Object Lock of the newest base backup ends (CNPG-4.3), by the lock that was asked for. The bucket is the proof.",
 		Queries: []query{{Expr: `cnpg_backup_lock_end_timestamp_seconds{@recorded} * 1000`}},
-		Steps:   []string{"blue"},
+		Steps:   []string{"0:blue"},
 	},
 	{
 		Title: "Firing alerts", Kind: "stat", Unit: "none", Width: statWidth,
-		Help:    "Alerts about this database.",
-		Queries: []query{{Expr: `sum(ALERTS{alertname=~"Postgres.+",alertstate="firing",@recorded}) or vector(0)`}},
-		Steps:   []string{"green", "1:red"}, Zero: "none",
+		Help: "Alerts about this database.",
+		// 0 only where the rules are evaluated: alerts that nobody loaded do
+		// not fire either.
+		Queries: []query{{Expr: `sum(ALERTS{alertname=~"Postgres.+",alertstate="firing",@recorded}) or 0 * max(cnpg_recovery_window_promised_seconds{@recorded})`}},
+		Steps:   []string{"0:green", "1:red"}, Says: none,
 	},
 
 	{
-		Title: "Recovery window against the promise", Kind: "timeseries", Unit: "s", Width: graphWidth,
+		Title: "Recovery window against the promise", Kind: "timeseries", Unit: days, Width: graphWidth,
 		Help: "A window that falls before it has reached the promise has lost backups.",
 		Queries: []query{
-			{Expr: `cnpg_recovery_window_seconds{@recorded}`, Legend: "recoverable"},
-			{Expr: `cnpg_recovery_window_promised_seconds{@recorded}`, Legend: "promised"},
+			{Expr: `cnpg_recovery_window_seconds{@recorded} / 86400`, Legend: "recoverable"},
+			{Expr: `cnpg_recovery_window_promised_seconds{@recorded} / 86400`, Legend: "promised", Dashed: true},
 		},
 	},
 	{
@@ -98,12 +114,14 @@ var panels = []panel{
 	},
 	{
 		Title: "Primary", Kind: "timeseries", Unit: "none", Width: graphWidth,
-		Help:    "1 where an instance takes writes: a step is a failover.",
+		Help:    "Which instance takes writes: where the colour changes, there was a failover.",
 		Queries: []query{{Expr: `1 - max by (namespace, pod) (cnpg_pg_replication_in_recovery{@pods})`, Legend: "{{pod}}"}},
+		Says:    map[string]string{"0": "standby", "1": "primary"}, Field: map[string]any{"max": 1, "decimals": 0},
+		Line: map[string]any{"lineInterpolation": "stepAfter", "lineWidth": 0, "fillOpacity": 60},
 	},
 	{
 		Title: "Free space of volumes", Kind: "timeseries", Unit: "percentunit", Width: graphWidth,
-		Help: "PostgreSQL stops on a full volume.",
+		Help: "PostgreSQL stops on a full volume.", Field: map[string]any{"max": 1},
 		Queries: []query{
 			{Expr: free("@datavolumes"), Legend: "{{persistentvolumeclaim}}"},
 			{Expr: free("@walvolumes"), Legend: "{{persistentvolumeclaim}}"},
@@ -111,7 +129,8 @@ var panels = []panel{
 	},
 	{
 		Title: "Inside the database", Kind: "timeseries", Unit: "none", Width: graphWidth,
-		Help: "What users of the database can do to the promise (ZDL-15). All of it should be 0.",
+		Help:  "What users of the database can do to the promise (ZDL-15). All of it should be 0.",
+		Field: map[string]any{"decimals": 0}, Line: map[string]any{"axisSoftMax": 1},
 		Queries: []query{
 			{Expr: `sum by (weakness) (max by (namespace, weakness, scope) (cnpg_hardened_overrides_count{@pods} ))`, Legend: "overrides: {{weakness}}"},
 			{Expr: `sum by (weakness) (max by (namespace, weakness, datname) (cnpg_hardened_functions_count{@pods}))`, Legend: "functions: {{weakness}}"},
@@ -170,12 +189,18 @@ func (t Target) boardID() string { return "pg-" + digest(t.ClaimNamespace, t.Cla
 
 func (one panel) json(p placeholders, id int, place map[string]any) map[string]any {
 	source := map[string]any{"type": "prometheus", "uid": "${datasource}"}
-	targets := make([]any, 0, len(one.Queries))
+	targets, overrides := make([]any, 0, len(one.Queries)), []any{}
 	for i, q := range one.Queries {
 		targets = append(targets, map[string]any{
 			"refId": string(rune('A' + i)), "datasource": source, "expr": p.expand(q.Expr), "legendFormat": q.Legend,
 			"instant": one.Kind == "stat", "range": one.Kind != "stat",
 		})
+		if q.Dashed {
+			overrides = append(overrides, map[string]any{
+				"matcher":    map[string]any{"id": "byName", "options": q.Legend},
+				"properties": []any{map[string]any{"id": "custom.lineStyle", "value": map[string]any{"fill": "dash", "dash": []any{10, 10}}}},
+			})
+		}
 	}
 	defaults := map[string]any{"unit": one.Unit}
 	options := map[string]any{"legend": map[string]any{"displayMode": "list", "placement": "bottom"}}
@@ -183,28 +208,35 @@ func (one panel) json(p placeholders, id int, place map[string]any) map[string]a
 		defaults["color"] = map[string]any{"mode": "thresholds"}
 		defaults["thresholds"] = map[string]any{"mode": "absolute", "steps": one.steps(p)}
 		defaults["noValue"] = "no data"
-		if one.Zero != "" {
-			defaults["mappings"] = []any{map[string]any{"type": "value", "options": map[string]any{"0": map[string]any{"text": one.Zero}}}}
-		}
 		options = map[string]any{
 			"colorMode": "background", "graphMode": "none", "textMode": "value",
 			"reduceOptions": map[string]any{"calcs": []any{"lastNotNull"}},
 		}
+	} else {
+		// From 0, so that a wobble does not look like a fall.
+		defaults["min"] = 0
+		line := map[string]any{"showPoints": "never"}
+		maps.Copy(line, one.Line)
+		defaults["custom"] = line
 	}
+	if len(one.Says) > 0 {
+		words := map[string]any{}
+		for value, word := range one.Says {
+			words[value] = map[string]any{"text": word}
+		}
+		defaults["mappings"] = []any{map[string]any{"type": "value", "options": words}}
+	}
+	maps.Copy(defaults, one.Field)
 	return map[string]any{
 		"id": id, "type": one.Kind, "title": one.Title, "description": one.Help, "gridPos": place, "datasource": source,
-		"targets": targets, "fieldConfig": map[string]any{"defaults": defaults, "overrides": []any{}}, "options": options,
+		"targets": targets, "fieldConfig": map[string]any{"defaults": defaults, "overrides": overrides}, "options": options,
 	}
 }
 
 func (one panel) steps(p placeholders) []any {
-	out := make([]any, 0, len(one.Steps))
+	out := []any{map[string]any{"color": "red", "value": nil}}
 	for _, step := range one.Steps {
-		from, colour, found := strings.Cut(p.expand(step), ":")
-		if !found {
-			out = append(out, map[string]any{"color": from, "value": nil})
-			continue
-		}
+		from, colour, _ := strings.Cut(p.expand(step), ":")
 		value, err := strconv.ParseFloat(from, 64)
 		if err != nil {
 			panic(err) // A misspelt row of the table; every test of the dashboard meets it.

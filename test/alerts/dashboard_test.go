@@ -75,26 +75,35 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// TestDashboardShows what is wrong when something is.
+// TestDashboardShows what is wrong when something is, and nothing at all where the rules were never loaded.
 func TestDashboardShows(t *testing.T) {
 	s := scenarios["ArchiverStuck"].defaults()
 	p, err := s.play(t, s.groups())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for title, want := range map[string]float64{"Archive lag": 3600, "Firing alerts": 1, "Standbys": 2} {
-		found := false
-		for _, panel := range boardOf(t, s.cluster.target()).Panels {
-			if panel.Title != title {
-				continue
-			}
-			found = true
-			if got := p.query(t, panel.Targets[0].Expr, 2*time.Hour); len(got) != 1 || got[0].F != want {
-				t.Errorf("%s shows %v, want %v", title, got, want)
-			}
+	without, err := s.play(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{
+		"Recovery window": 110. / (24 * 60), "Last base backup": 6600, "Archive lag": 3600,
+		"Standbys": 2, "Backups locked until": (37*86400 + 600) * 1000, "Firing alerts": 1,
+	}
+	for _, panel := range boardOf(t, s.cluster.target()).Panels {
+		if panel.Type != "stat" {
+			continue
 		}
-		if !found {
-			t.Errorf("there is no panel %s", title)
+		expr := panel.Targets[0].Expr
+		if got := p.query(t, expr, 2*time.Hour); len(got) != 1 || got[0].F != want[panel.Title] {
+			t.Errorf("%s shows %v, want %v", panel.Title, got, want[panel.Title])
 		}
+		if got := without.query(t, expr, 2*time.Hour); len(got) != 0 {
+			t.Errorf("without rules %s shows %v", panel.Title, got)
+		}
+		delete(want, panel.Title)
+	}
+	if len(want) > 0 {
+		t.Errorf("there are no panels for %v", want)
 	}
 }
