@@ -115,13 +115,10 @@ func run(args []string, std *streams) error {
 	var commands cli
 	today := func() time.Time { return time.Date(2026, time.November, 24, 12, 0, 0, 0, time.UTC) }
 	commands.Check.now, commands.Explain.now, commands.Recover.now = today, today, today
-	parser, err := kong.New(&commands, kong.Name("function-hardened-postgres"), kong.Writers(std.out, std.err), kong.Exit(func(int) {}))
+	parser := newParser(&commands, kong.Writers(std.out, std.err), kong.Exit(func(int) {}))
+	ctx, err := parse(parser, args)
 	if err != nil {
-		return fmt.Errorf("cannot build the command line: %w", err)
-	}
-	ctx, err := parser.Parse(args)
-	if err != nil {
-		return err //nolint:wrapcheck // As main prints it.
+		return err
 	}
 	return ctx.Run(std) //nolint:wrapcheck // As main prints it.
 }

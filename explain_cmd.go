@@ -14,7 +14,7 @@ import (
 
 // explainCmd tells what the contract is, and prints the part of it that Kubernetes can hold by itself.
 type explainCmd struct {
-	Rules       []string `arg:"" optional:"" help:"Ids of rules, for instance CNPG-3.1. Without: all of them."`
+	Rules       []string `arg:"" optional:"" help:"Ids of rules or families of them, for instance CNPG-3.1 or CNPG-3. Without: all of them."`
 	Output      string   `help:"Form of the output: ${enum}. vap are ValidatingAdmissionPolicies to apply." enum:"text,json,markdown,vap" default:"text" short:"o"`
 	Policy      string   `help:"With vap: file with the platform's policy, whose storage class, days and waivers are taken over." xor:"policy" placeholder:"FILE"`
 	Composition string   `help:"With vap: file with the Composition whose pipeline step holds the policy." xor:"policy" placeholder:"FILE"`
@@ -65,17 +65,15 @@ func (c *explainCmd) policies(std *streams) error {
 	if err != nil {
 		return err
 	}
-	var out bytes.Buffer
-	out.WriteString(policiesPreface)
+	var out []document
 	for _, p := range admission.Policies(o) {
-		if err := document(&out, p.Purpose, p.Policy); err != nil {
-			return err
-		}
-		if err := document(&out, "", p.Binding); err != nil {
-			return err
-		}
+		out = append(out, document{p.Purpose, p.Policy}, document{object: p.Binding})
 	}
-	if _, err := out.WriteTo(std.out); err != nil {
+	text := bytes.NewBufferString(policiesPreface)
+	if err := writeDocuments(text, out); err != nil {
+		return err
+	}
+	if _, err := text.WriteTo(std.out); err != nil {
 		return fmt.Errorf("cannot write the policies: %w", err)
 	}
 	return nil

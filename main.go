@@ -3,11 +3,16 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/schema"
 )
 
 // cli are the commands. Crossplane runs the image without arguments: serve is the default.
@@ -18,6 +23,8 @@ type cli struct {
 	Explain explainCmd `cmd:"" help:"Explain the contract, or single rules of it."`
 	Recover recoverCmd `cmd:"" help:"Write the claim of a database that is recovered or upgraded from another one."`
 	Status  statusCmd  `cmd:"" name:"explain-status" help:"Tell what a live claim reports about itself: the contract, the conditions, the way back."`
+
+	Version kong.VersionFlag `help:"Print the version and end."`
 }
 
 // shortLivedGC lets the heap of a command grow to 16 MiB before the garbage collector first runs.
@@ -25,12 +32,9 @@ const shortLivedGC = 400
 
 func main() {
 	var commands cli
-	ctx := kong.Parse(&commands,
-		kong.Name("function-hardened-postgres"),
-		kong.Description("PostgreSQL that does not lose acknowledged data, from a claim in Git."),
-		kong.UsageOnError(),
-		kong.Exit(func(code int) { os.Exit(min(code, exitUnjudged)) }), // A mistake in the command line judges nothing.
-	)
+	parser := newParser(&commands)
+	ctx, err := parse(parser, os.Args[1:])
+	parser.FatalIfErrorf(err)
 	if ctx.Command() != "serve" {
 		// A command ends before there is much to collect.
 		debug.SetGCPercent(shortLivedGC)
@@ -39,4 +43,34 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitCode(err))
 	}
+}
+
+func newParser(commands *cli, options ...kong.Option) *kong.Kong {
+	return kong.Must(commands, append(options,
+		kong.Name("function-hardened-postgres"),
+		kong.Description("PostgreSQL that does not lose acknowledged data, from a claim in Git."),
+		kong.ShortUsageOnError(),
+		kong.Vars{"version": cmp.Or(version(), "development build")},
+	)...)
+}
+
+// parse reads the command line. A mistake in it judges nothing.
+func parse(parser *kong.Kong, args []string) (*kong.Context, error) {
+	ctx, err := parser.Parse(args)
+	if err == nil {
+		return ctx, nil
+	}
+	// The parser takes an unknown word for an argument of serve, the default: name the command that was meant.
+	var names []string
+	for _, command := range parser.Model.Children {
+		names = append(names, command.Name)
+	}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") && !slices.Contains(names, args[0]) {
+		hint := "the commands are " + strings.Join(names, ", ")
+		if near := schema.Nearest(args[0], names); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		err = fmt.Errorf("there is no command %q; %s", args[0], hint) //nolint:err113 // Told to a person.
+	}
+	return nil, coded{err, exitUnjudged}
 }

@@ -27,7 +27,7 @@ import (
 // the contract before anybody commits it.
 type recoverCmd struct {
 	From string `required:"" help:"File with the claim of the database to start from, or - for standard input." placeholder:"FILE"`
-	Name string `required:"" help:"Name of the new claim."`
+	Name string `required:"" help:"Name of the new claim." placeholder:"NAME"`
 
 	ToTime      string `help:"Recover to this moment, with a time zone: 2026-11-20T10:00:00Z." xor:"target" placeholder:"TIME"`
 	ToLSN       string `name:"to-lsn" help:"Recover to this WAL location." xor:"target" placeholder:"LSN"`
@@ -37,8 +37,8 @@ type recoverCmd struct {
 	BackupID    string `name:"backup-id" help:"Base backup to start from. Default: the newest before the target." placeholder:"ID"`
 	Exclusive   bool   `help:"Stop just before the target instead of just after it."`
 
-	Upgrade string `help:"Move to this PostgreSQL major." enum:",14,15,16,17,18" default:"" placeholder:"MAJOR"`
-	Method  string `help:"How an upgrade moves the data: import (default) or logicalReplication." enum:",import,logicalReplication" default:"" placeholder:"METHOD"`
+	Upgrade string `help:"Move to this PostgreSQL major, 14 to 18." placeholder:"MAJOR"`
+	Method  string `help:"How an upgrade moves the data: import (default) or logicalReplication." placeholder:"METHOD"`
 
 	ArchiveBucket string `help:"Bucket of the archive, where nothing of the source is left in the cluster." and:"archive" placeholder:"BUCKET"`
 	ArchiveServer string `help:"Folder of its incarnation, as status.backup.serverName showed it." and:"archive" placeholder:"NAME"`
@@ -119,8 +119,8 @@ func (c *recoverCmd) judge(old, document manifest.Object, std *streams) (contrac
 		now = c.now
 	}
 	p, found := policy.Decode(input)
-	fresh, refused := claim.Decode(inNamespace(document))
-	from, unreadable := claim.Decode(inNamespace(old))
+	fresh, refused := claim.Decode(claim.InNamespace(document, claim.DefaultNamespace))
+	from, unreadable := claim.Decode(claim.InNamespace(old, claim.DefaultNamespace))
 	found = append(append(found.Violations(), refused...), unreadable...)
 	if len(found) > 0 || p == nil {
 		return found, nil
@@ -137,20 +137,10 @@ func (c *recoverCmd) judge(old, document manifest.Object, std *streams) (contrac
 		}
 	}
 	out := reconcile.Run(reconcile.Input{
-		Composite: claim.AsComposite(inNamespace(document), claim.Namespaced), Policy: input,
+		Composite: claim.AsComposite(claim.InNamespace(document, claim.DefaultNamespace), claim.Namespaced), Policy: input,
 		World: world.View{Required: answers}, Now: now(), Complete: true,
 	})
 	return out.Refused, nil
-}
-
-// inNamespace judges a claim that names no namespace in the default one, where kubectl would put it.
-func inNamespace(o manifest.Object) manifest.Object {
-	if o.Namespace() != "" {
-		return o
-	}
-	copied := manifest.Object(manifest.CopyMap(o))
-	manifest.Map(copied, "metadata")["namespace"] = "default"
-	return copied
 }
 
 // written is the claim as a file: what people read first comes first.
@@ -175,6 +165,9 @@ func (c *recoverCmd) write(text []byte, out io.Writer) error {
 		return nil
 	}
 	file, err := os.OpenFile(c.Output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // A claim is read by whoever reads the repository.
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists already, and a file is never overwritten: it may be the only description of a database; choose another --output", c.Output)
+	}
 	if err != nil {
 		return fmt.Errorf("cannot write the claim: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+	"github.com/bizmatters/function-hardened-postgres/internal/check"
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
@@ -35,6 +37,7 @@ type renderCmd struct {
 	Policy      string   `help:"File with the platform's policy." xor:"policy" placeholder:"FILE"`
 	Composition string   `help:"Composition whose pipeline step holds the policy. Without either, an example policy is used." xor:"policy" placeholder:"FILE"`
 	Scope       string   `enum:"claim,namespaced" default:"claim" help:"Which of Crossplane's two worlds a plain PostgresInstance lives in: claim (cluster-scoped resources) or namespaced."`
+	Namespace   string   `help:"Namespace of claims that name none." default:"default"`
 	Unwrap      bool     `help:"Print the manifests inside provider-kubernetes Objects instead of the Objects."`
 	Comments    bool     `help:"Say above each resource what it is for and which rules it serves."`
 	Observed    []string `help:"Composed resources as observed (kubectl get -o yaml): print what a reconcile with them emits, gate included. Without, the complete set is printed, as it stands once protection is in force." placeholder:"FILE"`
@@ -68,11 +71,12 @@ func (c *renderCmd) Run(std *streams) error {
 	var out bytes.Buffer
 	rendered, refused := 0, 0
 	for _, d := range documents {
-		if !isClaim(d.Object) {
+		if !check.IsClaim(d.Object) {
 			continue
 		}
 		rendered++
-		composite := claim.AsComposite(d.Object, c.scope(d.Object))
+		o := claim.InNamespace(d.Object, c.Namespace)
+		composite := claim.AsComposite(o, c.scope(o))
 		rsp, err := answer(f, composite, policy, objects(observed), objects(required))
 		if err != nil {
 			return err
@@ -91,7 +95,7 @@ func (c *renderCmd) Run(std *streams) error {
 		return errors.New("no PostgresInstance among the given documents")
 	case refused > 0:
 		// Never a partial set, not even of the other claims.
-		return fmt.Errorf("%d of %d claims refused", refused, rendered)
+		return fmt.Errorf("%d of %d refused", refused, rendered)
 	}
 	_, err = out.WriteTo(std.out)
 	return err
@@ -239,11 +243,9 @@ func fatalOf(rsp *fnv1.RunFunctionResponse) (string, bool) {
 // print writes the answer: with an observed state the composite resource's status first, then the composed resources in
 // the order they come into being.
 func (c *renderCmd) print(w io.Writer, composite manifest.Object, rsp *fnv1.RunFunctionResponse, complete bool) error {
+	var out []document
 	if !complete {
-		xr := compositeAfter(composite, rsp)
-		if err := document(w, "", xr); err != nil {
-			return err
-		}
+		out = append(out, document{object: compositeAfter(composite, rsp)})
 	}
 	resources := rsp.GetDesired().GetResources()
 	names := slices.SortedFunc(maps.Keys(resources), hardened.Compare)
@@ -258,11 +260,9 @@ func (c *renderCmd) print(w io.Writer, composite manifest.Object, rsp *fnv1.RunF
 		} else {
 			annotate(o, name)
 		}
-		if err := document(w, comment, o); err != nil {
-			return err
-		}
+		out = append(out, document{comment, o})
 	}
-	return nil
+	return writeDocuments(w, out)
 }
 
 func compositeAfter(composite manifest.Object, rsp *fnv1.RunFunctionResponse) manifest.Object {
@@ -296,17 +296,37 @@ func annotate(o manifest.Object, name string) {
 	annotations["crossplane.io/composition-resource-name"] = name
 }
 
-func document(w io.Writer, comment string, o manifest.Object) error {
+// document is a Kubernetes object to be written as YAML, with what it is for.
+type document struct {
+	comment string
+	object  manifest.Object
+}
+
+// writeDocuments encodes all documents at once, for writing YAML takes longer than anything else a command does.
+func writeDocuments(w io.Writer, documents []document) error {
+	texts, failed := make([][]byte, len(documents)), make([]error, len(documents))
+	var all sync.WaitGroup
+	for i, d := range documents {
+		all.Go(func() { texts[i], failed[i] = d.yaml() })
+	}
+	all.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.Join(texts, nil))
+	return err
+}
+
+func (d document) yaml() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("---\n")
-	for line := range strings.Lines(comment) {
+	for line := range strings.Lines(d.comment) {
 		b.WriteString("# " + line + "\n")
 	}
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := enc.Encode(map[string]any(o)); err != nil {
-		return fmt.Errorf("cannot write YAML: %w", err)
+	if err := enc.Encode(map[string]any(d.object)); err != nil {
+		return nil, fmt.Errorf("cannot write YAML: %w", err)
 	}
-	_, err := b.WriteTo(w)
-	return err
+	return b.Bytes(), nil
 }

@@ -19,6 +19,9 @@ type coded struct {
 
 func (c coded) Unwrap() error { return c.error }
 
+// ExitCode tells the command line's parser too.
+func (c coded) ExitCode() int { return c.code }
+
 // exitCode is 1 for a refusal and every other failure, unless the error says otherwise.
 func exitCode(err error) int {
 	if c, ok := errors.AsType[coded](err); ok {

@@ -97,7 +97,7 @@ func in(d source.Document) func(path string) (string, int, int) {
 // claim judges one claim the way the function would, and further: where the document's shape is wrong, what can be
 // understood of it is judged all the same, so that everything is told at once.
 func (j *judge) claim(d source.Document) {
-	o := j.namespaced(d.Object)
+	o := claim.InNamespace(d.Object, j.Namespace)
 	c, found := claim.Decode(o)
 	if c == nil {
 		c, _ = claim.Decode(understood(o, found))
@@ -129,20 +129,6 @@ func (j *judge) asked(c *claim.Claim) contract.Findings {
 		Namespace: c.Namespace, Name: c.Name, Spec: c.Spec,
 		Schedule: terms.Schedule, RetentionDays: terms.RetentionDays, LockDays: terms.LockDays,
 	}, j.policy)...)
-}
-
-// namespaced gives a claim that names no namespace the one it will be applied to.
-func (j *judge) namespaced(o manifest.Object) manifest.Object {
-	if o.Kind() != v1alpha1.Kind || o.Namespace() != "" || j.Namespace == "" {
-		return o
-	}
-	o = manifest.CopyMap(o)
-	if metadata, ok := o["metadata"].(map[string]any); ok {
-		if _, written := metadata["namespace"]; !written {
-			metadata["namespace"] = j.Namespace
-		}
-	}
-	return o
 }
 
 // manifests judges the other documents as one set.

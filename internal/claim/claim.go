@@ -182,6 +182,20 @@ func AsComposite(o manifest.Object, scope Scope) manifest.Object {
 	}
 }
 
+// DefaultNamespace is where kubectl puts what names no namespace.
+const DefaultNamespace = "default"
+
+// InNamespace gives a claim that names no namespace the one it will be applied to, as kubectl does.
+func InNamespace(o manifest.Object, namespace string) manifest.Object {
+	metadata, ok := o["metadata"].(map[string]any)
+	if _, written := metadata["namespace"]; !ok || written || o.Kind() == v1alpha1.KindComposite {
+		return o
+	}
+	o = manifest.CopyMap(o)
+	manifest.Map(o, "metadata")["namespace"] = namespace
+	return o
+}
+
 // ours are the annotations of our own domain.
 func ours(o manifest.Object) map[string]string {
 	out := map[string]string{}

@@ -36,20 +36,32 @@ func ids() []string {
 	return out
 }
 
-// Select returns the rules with the given ids, in any case, or all of them for none.
+// Select returns the rules with the given ids, in any case, or all of them for none. The name of a family stands for its
+// rules: CNPG-3, ZDL.
 func Select(wanted []string) ([]contract.Rule, error) {
 	if len(wanted) == 0 {
 		return contract.Rules(), nil
 	}
 	out := make([]contract.Rule, 0, len(wanted))
 	for _, id := range wanted {
-		rule, ok := contract.RuleByID(strings.ToUpper(id))
-		if !ok {
+		rules := named(strings.ToUpper(id))
+		if len(rules) == 0 {
 			return nil, &UnknownRuleError{ID: id}
 		}
-		out = append(out, rule)
+		out = append(out, rules...)
 	}
 	return out, nil
+}
+
+// named are the rule of that id, or those of that family.
+func named(id string) []contract.Rule {
+	var out []contract.Rule
+	for _, r := range contract.Rules() {
+		if r.ID == id || strings.HasPrefix(r.ID, id+".") || strings.HasPrefix(r.ID, id+"-") {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // Table lists rules, one a line.

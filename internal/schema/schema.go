@@ -232,7 +232,12 @@ func hint(s *Schema) string {
 	if first, _, more := strings.Cut(text, ". "); more {
 		text = first
 	}
-	return strings.TrimSuffix(text, ".")
+	text = strings.TrimSuffix(text, ".")
+	// Descriptions start with the field's name in Go, which the author of a claim has never seen.
+	if name, what, ok := strings.Cut(text, " is "); ok && !strings.Contains(name, " ") {
+		return "write " + what
+	}
+	return text
 }
 
 // clip bounds what a message quotes.
