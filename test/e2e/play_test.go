@@ -52,12 +52,13 @@ func (p *play) play(s scenario, passed map[string]bool) {
 	}
 	begin := time.Now()
 	suite.plane.Sayf("=== %s, world %s", s.name, p.world.Name)
-	ran := false
+	ran, skipped := false, false
 	ok := p.Run(strings.ReplaceAll(s.name, " ", "-"), func(t *testing.T) {
 		ran = true
 		inner := *p
 		inner.T = t
 		defer func() {
+			skipped = t.Skipped()
 			if t.Failed() {
 				inner.dump(s.name)
 			}
@@ -76,8 +77,8 @@ func (p *play) play(s scenario, passed map[string]bool) {
 	passed[s.name] = ok && ran
 	verdict := "FAIL   "
 	switch {
-	case !ran:
-		verdict = "NOT RUN" // -run of go test leaves it out.
+	case !ran || skipped:
+		verdict = "NOT RUN" // -run of go test leaves it out, or the machine lacks what it needs.
 	case ok:
 		verdict = "PASS   "
 	}

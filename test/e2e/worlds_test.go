@@ -62,6 +62,7 @@ func scenarios() []scenario {
 		{name: "8 rights of Crossplane missing", do: rightsMissing, needs: []string{commit}},
 		{name: "8 barman-cloud plugin missing", do: pluginMissing, needs: []string{commit}},
 		{name: "9 Blue/Green in five applies", do: blueGreen, needs: []string{commit}},
+		{name: "11 the documents' commands", do: documentedCommands, needs: []string{commit}},
 		{name: "10 two hundred claims at once", do: manyClaims, needs: []string{commit}},
 	}
 }

@@ -93,17 +93,20 @@ func (c *Cloud) try(ctx context.Context, o kube.Object, handle handler) {
 	}
 }
 
-// resync handles everything again every second: lies begin and end, and what a resource waits for appears.
+// resync handles everything again every second: lies begin and end, and what a resource waits for appears. With much to
+// handle it rests for longer than it works, so that a crowd that waits does not keep the API server from what it waits for.
 func (c *Cloud) resync(ctx context.Context) {
-	for {
+	for pause := time.Second; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(time.Second):
+		case <-time.After(pause):
 		}
+		begin := time.Now()
 		for _, p := range c.parts("") {
 			c.try(ctx, p.object, p.handle)
 		}
+		pause = max(time.Second, 4*time.Since(begin)) //nolint:mnd // A fifth of the time at most.
 	}
 }
 

@@ -98,7 +98,7 @@ func (p *Plane) StartCrossplane(ctx context.Context) error {
 			"--tls-server-certs-dir=" + p.path("pki", "crossplane-server"), "--tls-client-certs-dir=" + p.path("pki", "crossplane-client"),
 			// What docs/install.md asks for: a set this large wakes Crossplane more often while it comes up than the default
 			// allows, and Crossplane would then listen only every 30 seconds, for five minutes.
-			"--circuit-breaker-burst=1000", "--circuit-breaker-refill-rate=5",
+			"--circuit-breaker-burst=1000", "--circuit-breaker-refill-rate=5", reconcileRate,
 		},
 	})
 	if err != nil {
@@ -106,6 +106,10 @@ func (p *Plane) StartCrossplane(ctx context.Context) error {
 	}
 	return p.ready(ctx, "Crossplane", fmt.Sprintf("http://127.0.0.1:%d/readyz", p.port.crossplane))
 }
+
+// reconcileRate is a quarter of Crossplane's and provider-kubernetes' default: eight programs share two cores here, and
+// what a hundred workers begin at once ends in timeouts and begins again.
+const reconcileRate = "--max-reconcile-rate=25"
 
 // composedKinds are the rights the RBAC manager gives Crossplane for the kinds of installed providers. The providers
 // are not installed as packages here, because the package manager would have to run them.

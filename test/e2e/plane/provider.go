@@ -44,7 +44,7 @@ func (p *Plane) upProviderKubernetes(ctx context.Context) error {
 		Name: "provider-kubernetes", Path: p.tools["provider-kubernetes"],
 		Env: []string{"KUBECONFIG=" + path, "TLS_SERVER_CERTS_DIR=" + certs},
 		Args: []string{
-			"--debug", "--enable-watches", fmt.Sprintf("--webhook-port=%d", p.port.providerWebhook),
+			"--debug", "--enable-watches", reconcileRate, fmt.Sprintf("--webhook-port=%d", p.port.providerWebhook),
 			fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", p.port.providerMetrics),
 			fmt.Sprintf("--health-probe-bind-addr=127.0.0.1:%d", p.port.providerHealth),
 		},

@@ -1,0 +1,288 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
+)
+
+// documented is the claim the pages on deleting and recovering are about.
+const documented = "agent-db-v15"
+
+// A command of a page and what becomes of it.
+type step struct {
+	// command is how it begins; every command of the page has to be known here.
+	command string
+	// says is a part of what it prints, awaited: some of what is looked at takes its time.
+	says string
+	// notHere says why it cannot run on a control plane without nodes and clouds.
+	notHere string
+}
+
+const (
+	inPod     = "it runs in a Pod, and there are no nodes"
+	elsewhere = "it speaks to the bucket: test/store runs it"
+)
+
+// documentedCommands types what docs/delete-for-good.md tells people to type, in its order, against a database of that
+// name, and what the runbooks look at while it lives.
+func documentedCommands(p *play) {
+	if _, err := exec.LookPath("kubectl"); err != nil {
+		p.Skip("no kubectl on this machine")
+	}
+	if _, err := exec.LookPath("jq"); err != nil {
+		p.Skip("no jq on this machine")
+	}
+	inner := *p
+	p = &inner
+	p.namespace = "agents"
+	p.commit(kube.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": p.namespace}})
+	claim := p.claim(documented, map[string]any{
+		"size": "small", "version": "15", "storageGB": 20, "connection": map[string]any{"alias": "agent-db"},
+	})
+	p.healthy(claim)
+	p.runbooks()
+
+	page := sections(p, "delete-for-good.md")
+	p.follow(page["What is left, and when it may go"], []step{
+		{command: "kubectl -n agents get postgresinstance agent-db-v15", says: `"serverName":"agent-db-v15-pg15"`},
+	})
+	p.follow(page["1. Nobody uses it"], []step{
+		{command: "kubectl cnpg psql", notHere: inPod},
+		{command: "kubectl -n agents get postgresinstances", says: `agent-db-v15 {"held":true,"name":"agent-db"`},
+		{command: "kubectl -n agents get service agent-db", says: `"cnpg.io/cluster":"agent-db-v15"`},
+	})
+
+	before := p.get(p.cluster(documented)).UID()
+	removal := []step{
+		{command: "kubectl get objects.kubernetes.crossplane.io", says: "No resources found"},
+		{command: "kubectl -n agents get clusters.postgresql.cnpg.io agent-db-v15", says: "agent-db-v15"},
+		{command: "kubectl cnpg backup", notHere: "CloudNativePG's plugin for kubectl is not built here"},
+		{command: "kubectl -n agents get backups.postgresql.cnpg.io", says: ""},
+	}
+	p.drop(claim)
+	p.follow(page["2. Remove the claim from Git"], removal)
+
+	p.follow(page["Bring an orphan back"][:1], []step{{command: "git revert", notHere: "the test commits"}})
+	p.commit(claim)
+	p.follow(page["Bring an orphan back"][1:], []step{
+		{command: "kubectl -n agents wait postgresinstance/agent-db-v15", says: "condition met"},
+		{command: "kubectl get clusters.postgresql.cnpg.io -A", says: "agent-db-v15"},
+		{command: "kubectl get postgresinstances -A", says: "agent-db-v15"},
+	})
+	if after := p.get(p.cluster(documented)).UID(); after != before {
+		p.Errorf("the Cluster that was brought back is another one: %s, was %s", after, before)
+	}
+
+	p.drop(claim)
+	p.follow(page["2. Remove the claim from Git"], removal)
+	p.follow(page["3. Delete the Cluster"], []step{
+		{command: "kubectl -n agents delete clusters.postgresql.cnpg.io agent-db-v15", says: "deleted"},
+		{command: "L=", says: ""},
+		{command: "kubectl -n agents delete scheduledbackups", says: "deleted"},
+		{command: "kubectl -n agents delete externalsecrets", says: "deleted"},
+		{command: "kubectl -n agents delete secret", says: "deleted"},
+	})
+	p.releasedVolume()
+	p.follow(page["4. The volumes"], []step{{command: "kubectl get pv", says: "pv-of-agent-db-v15-1"}})
+	p.follow(page["5. The bucket"], []step{
+		{command: "aws s3api list-object-versions", notHere: elsewhere},
+		{command: "aws s3 rb", notHere: elsewhere},
+	})
+	p.nothingLeft()
+}
+
+// drop removes the claim's file from Git.
+func (p *play) drop(claim kube.Object) {
+	p.Helper()
+	if err := suite.plane.Admin.Delete(suite.ctx, claim.Ref()); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// releasedVolume stands for the disk of the first instance: no provisioner runs that would have made it.
+func (p *play) releasedVolume() {
+	p.Helper()
+	volume := kube.MustParse(`
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: pv-of-agent-db-v15-1}
+spec:
+  capacity: {storage: 20Gi}
+  accessModes: [ReadWriteOnce]
+  persistentVolumeReclaimPolicy: Retain
+  storageClassName: postgres-retain
+  csi: {driver: ebs.csi.aws.com, volumeHandle: vol-0a1b2c3d4e5f}
+  claimRef: {namespace: agents, name: agent-db-v15-1, uid: 00000000-0000-0000-0000-000000000000}
+`)
+	p.commit(volume)
+	if _, err := suite.plane.Admin.Patch(suite.ctx, volume.Ref(), "status", kube.Object{"status": map[string]any{"phase": "Released"}}); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// nothingLeft asserts that the page forgets nothing: of the database only the stable name is left, which others may use.
+func (p *play) nothingLeft() {
+	p.Helper()
+	p.await(patience, "everything of "+documented+" to go", func() error {
+		for _, r := range p.targets(documented) {
+			if p.exists(r) {
+				return fmt.Errorf("%s is left", r)
+			}
+		}
+		return nil
+	})
+	left := p.shell("kubectl -n agents get secrets,configmaps,serviceaccounts,services,externalsecrets.external-secrets.io -o name")
+	for line := range strings.Lines(left) {
+		if strings.Contains(line, documented) {
+			p.Errorf("the page forgets %s", strings.TrimSpace(line))
+		}
+	}
+}
+
+// follow runs the commands of a section. Each has to be the next known one, so that whoever changes the page decides how
+// it is shown to be right.
+func (p *play) follow(commands []string, steps []step) {
+	p.Helper()
+	if len(commands) != len(steps) {
+		p.Fatalf("the section has %d commands, %d are known: %q", len(commands), len(steps), commands)
+	}
+	set := ""
+	for i, s := range steps {
+		command := commands[i]
+		if !strings.HasPrefix(command, s.command) {
+			p.Fatalf("the page says %q, expected %q", command, s.command)
+		}
+		if s.notHere != "" {
+			p.Logf("not here: %s: %s", firstLine(command), s.notHere)
+			continue
+		}
+		if p.world.Namespaced { // As the page says.
+			command = strings.NewReplacer("kubectl get objects.kubernetes.crossplane.io,buckets.s3.aws.upbound.io",
+				"kubectl -n agents get objects.kubernetes.m.crossplane.io,buckets.s3.aws.m.upbound.io").Replace(command)
+		}
+		if assignment.MatchString(command) {
+			set += command + "\n"
+			continue
+		}
+		p.await(patience, firstLine(command), func() error {
+			if got := p.shell(set + command); !strings.Contains(got, s.says) {
+				return fmt.Errorf("%q says %q, expected %q", command, got, s.says)
+			}
+			return nil
+		})
+	}
+}
+
+var assignment = regexp.MustCompile(`^[A-Z]+=`)
+
+// shell runs a command line as an administrator would and returns what it prints.
+func (p *play) shell(script string) string {
+	p.Helper()
+	cmd := exec.CommandContext(suite.ctx, "bash", "-c", script) //nolint:gosec // The documents' own commands.
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(suite.plane.Dir, "admin.kubeconfig"))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Minute
+	if err := cmd.Run(); err != nil {
+		return fmt.Sprintf("%s%v", &out, err)
+	}
+	return out.String()
+}
+
+// needsNodes are the parts of commands that need what does not run here.
+var needsNodes = regexp.MustCompile(` exec | logs | top | --raw | pods? |deploy|-n cnpg-system|-n external-secrets| node|prometheus -A|describe backup|lease|failoverquorum`)
+
+// runbooks runs what the runbooks look at: everything that reads and needs no Pod must find what it names.
+func (p *play) runbooks() {
+	p.Helper()
+	pages, err := filepath.Glob(filepath.Join("..", "..", "docs", "runbooks", "Postgres*.md"))
+	if err != nil || len(pages) == 0 {
+		p.Fatalf("no runbooks: %v", err)
+	}
+	var ran, left []string
+	for _, page := range pages {
+		for _, command := range blocks(p, page, "sh", "kubectl -n $NS get ", "kubectl -n $NS describe ", "kubectl get ") {
+			if needsNodes.MatchString(command) || slices.Contains(ran, command) {
+				left = append(left, command)
+				continue
+			}
+			ran = append(ran, command)
+			// Of a pipeline the first part counts: grep ends with 1 where there is nothing to find, as there should be.
+			got := p.shell("set -e; NS=agents DB=agent-db-v15; kubectl() { command kubectl \"$@\" || echo FAILED; }; " + command)
+			if strings.Contains(got, "FAILED") || strings.Contains(got, "error:") {
+				p.Errorf("%s: %s\nsays %s", filepath.Base(page), command, got)
+			}
+		}
+	}
+	p.Logf("%d commands of the runbooks run; %d need Pods, or nodes, or came before", len(ran), len(left))
+	if len(ran) < 20 { //nolint:mnd // As many as there were when this was written.
+		p.Errorf("only %d commands of the runbooks were run: %q", len(ran), ran)
+	}
+}
+
+// sections are the console commands of a page, by heading.
+func sections(p *play, page string) map[string][]string {
+	p.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+	if err != nil {
+		p.Fatal(err)
+	}
+	out := map[string][]string{}
+	heading, inside, command := "", false, ""
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "```"):
+			inside = line == "```console"
+		case !inside && strings.HasPrefix(line, "## "):
+			heading = strings.TrimPrefix(line, "## ")
+		case !inside:
+		case command != "" || strings.HasPrefix(line, "$ "):
+			// A command goes on while a line ends with a backslash or inside a string; what follows is what it prints.
+			command += strings.TrimPrefix(line, "$ ")
+			if strings.HasSuffix(command, `\`) || strings.Count(command, `"`)%2 != 0 || strings.Count(command, `'`)%2 != 0 {
+				command += "\n"
+				continue
+			}
+			out[heading] = append(out[heading], command)
+			command = ""
+		}
+	}
+	return out
+}
+
+// blocks are the lines of a page's code of a language that begin like one of these.
+func blocks(p *play, page, language string, beginnings ...string) []string {
+	p.Helper()
+	raw, err := os.ReadFile(page)
+	if err != nil {
+		p.Fatal(err)
+	}
+	var out []string
+	inside := false
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "```") {
+			inside = line == "```"+language
+			continue
+		}
+		if inside && slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(line, b) }) {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
