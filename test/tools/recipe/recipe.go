@@ -72,6 +72,12 @@ var tools = map[string]Tool{
 		Flags:   "-X github.com/cloudnative-pg/cloudnative-pg/pkg/versions.buildVersion=1.30.0",
 		Cold:    9 * time.Minute, Size: 64,
 	},
+	// An S3 server with Object Lock, of 9 November 2026.
+	"seaweedfs": {
+		Name: "seaweedfs", Version: "7506e5f91cd6", Module: "seaweedfs",
+		Package: "github.com/seaweedfs/seaweedfs/weed",
+		Cold:    20 * time.Minute, Size: 150,
+	},
 }
 
 // Names of all tools, sorted.
