@@ -64,7 +64,7 @@ func (s set) one(t *testing.T, kind string, name ...string) manifest.Object {
 	t.Helper()
 	var found []manifest.Object
 	for _, o := range s {
-		if o.Kind() == kind && (name == nil || o.Name() == name[0]) {
+		if o.Kind() == kind && (len(name) == 0 || o.Name() == name[0]) {
 			found = append(found, o)
 		}
 	}
