@@ -13,6 +13,7 @@ func TestPostgresTime(t *testing.T) {
 		ok            bool
 	}{
 		"Bare":         {"a bare number counts the setting's unit", "300", time.Second, 5 * time.Minute, true},
+		"Nines":        {"nine is a digit as well", "99s", time.Second, 99 * time.Second, true},
 		"BareMs":       {"whatever that is", "300", time.Millisecond, 300 * time.Millisecond, true},
 		"Minutes":      {"min is a unit", "5min", time.Second, 5 * time.Minute, true},
 		"Spaced":       {"spaces may stand between", " 1 h ", time.Second, time.Hour, true},

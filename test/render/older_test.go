@@ -25,6 +25,7 @@ import (
 // building Crossplane, so only those that have been built are played; the others are named. schemas says whether a
 // function may ask what kinds there are, which came with 2.2.
 var olderEngines = map[string]struct{ schemas bool }{
+	"crank-2.0": {},
 	"crank-2.2": {schemas: true},
 }
 

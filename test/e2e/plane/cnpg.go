@@ -99,7 +99,9 @@ func (p *Plane) StartCNPG(ctx context.Context) error {
 		},
 		Args: []string{
 			"controller", fmt.Sprintf("--webhook-port=%d", p.port.cnpgWebhook), fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", p.port.cnpgMetrics),
-			"--log-level=info",
+			// Without a kubelet no instance comes up, and the operator looks after each Cluster again a second later, for ever: ten
+			// workers at that keep the API server busy with nothing.
+			"--log-level=info", "--max-concurrent-reconciles=2",
 		},
 	})
 	if err != nil {

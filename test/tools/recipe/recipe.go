@@ -55,6 +55,11 @@ var tools = map[string]Tool{
 		Cold:    1 * time.Minute, Size: 56, Local: []string{"stubs"},
 	},
 	// The engine of Crossplane before 2.3 is in its command line; since then the core has it.
+	"crank-2.0": {
+		Name: "crank-2.0", Version: "2.0.2", Module: "crossplane20", Package: "github.com/crossplane/crossplane/v2/cmd/crank",
+		Flags: "-X github.com/crossplane/crossplane/v2/internal/version.version=v2.0.2",
+		Cold:  10 * time.Minute, Size: 70,
+	},
 	"crank-2.2": {
 		Name: "crank-2.2", Version: "2.2.1", Module: "crossplane22", Package: "github.com/crossplane/crossplane/v2/cmd/crank",
 		Flags: "-X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.2.1",
