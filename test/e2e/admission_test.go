@@ -52,12 +52,6 @@ func admissionPolicies(p *play) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.await(patience, "the policies to be in force", func() error {
-		if err := person.DryDelete(suite.ctx, p.cluster(liveName)); err == nil {
-			return errors.New("the Cluster could be deleted")
-		}
-		return nil
-	})
 	spec := func(name string, value any) kube.Object { return kube.Object{"spec": map[string]any{name: value}} }
 	for what, try := range map[string]func() error{
 		"editing away synchronous replication": p.editing(person, p.cluster(liveName), spec("postgresql", map[string]any{"synchronous": map[string]any{"dataDurability": "preferred"}})),
@@ -76,11 +70,14 @@ func admissionPolicies(p *play) {
 			return person.DryDelete(suite.ctx, kube.Ref{APIVersion: "storage.k8s.io/v1", Kind: "StorageClass", Name: "postgres-retain"})
 		},
 	} {
-		err := try()
-		switch {
-		case err == nil:
-			p.Errorf("%s is allowed", what)
-		case !strings.Contains(err.Error(), "ValidatingAdmissionPolicy") || !strings.Contains(err.Error(), "["):
+		var err error
+		p.await(patience, what+" to be refused", func() error { // The policies come into force one after the other.
+			if err = try(); err == nil {
+				return errors.New("it is allowed")
+			}
+			return nil
+		})
+		if !strings.Contains(err.Error(), "ValidatingAdmissionPolicy") || !strings.Contains(err.Error(), "[") {
 			p.Errorf("%s is refused, but not by a rule that teaches: %v", what, err)
 		}
 	}
