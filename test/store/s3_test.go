@@ -166,7 +166,7 @@ func (c cloud) environment(k key) []string {
 }
 
 // patience bounds every program the test waits for.
-const patience = 3 * time.Minute
+const patience = 10 * time.Minute
 
 // sh runs a script in bash and returns what it printed.
 func (c cloud) sh(t *testing.T, k key, script string) (string, error) {
