@@ -106,7 +106,7 @@ func (c *Cloud) resync(ctx context.Context) {
 		for _, p := range c.parts("") {
 			c.try(ctx, p.object, p.handle)
 		}
-		pause = max(time.Second, 4*time.Since(begin)) //nolint:mnd // A fifth of the time at most.
+		pause = min(max(time.Second, 2*time.Since(begin)), 20*time.Second)
 	}
 }
 
