@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
@@ -14,6 +15,15 @@ import (
 
 // labelName is what Prometheus takes for the name of a label or an annotation.
 var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// What a policy adds stands in every alert of every database: what fits a page and a routing rule is little, and an object
+// of megabytes is one the API server does not take, with all the alerts in it.
+const (
+	maxAdded      = 16   // labels, and annotations
+	maxAddedName  = 128  // characters
+	maxAddedValue = 1024 // characters
+	maxSeverity   = 63   // characters
+)
 
 // judgeMonitoring: what a policy adds to alerts is about alerts that exist, and leaves the rules loadable. Prometheus
 // drops a whole group of rules over one label it cannot read, and then nothing fires (CNPG-5.2).
@@ -29,7 +39,7 @@ func judgeMonitoring(m v1beta1.Monitoring) contract.Findings {
 		switch {
 		case !slices.Contains(known, name):
 			refuse(path, severity, "is about an alert that does not exist: the one that was meant keeps its severity", "write one of "+strings.Join(known, ", "))
-		case severity == "" || strings.Contains(severity, "{{"):
+		case severity == "" || len(severity) > maxSeverity || strings.Contains(severity, "{{"):
 			refuse(path, severity, "is not a severity", `write one word, for instance "info"`)
 		}
 	}
@@ -42,7 +52,14 @@ func judgeMonitoring(m v1beta1.Monitoring) contract.Findings {
 		{"monitoring.alertLabels", "label", m.AlertLabels, alerts.OwnLabels()},
 		{"monitoring.alertAnnotations", "annotation", m.AlertAnnotations, alerts.OwnAnnotations()},
 	} {
+		if n := len(added.values); n > maxAdded {
+			refuse(added.path, strconv.Itoa(n), fmt.Sprintf("are more than the %d that every alert of every database can carry", maxAdded), "leave out what no receiver reads")
+		}
 		for _, name := range manifest.SortedKeys(added.values) {
+			if len(name) > maxAddedName || len(added.values[name]) > maxAddedValue {
+				refuse(added.path, "", fmt.Sprintf("hold a name of more than %d or a text of more than %d characters, which every alert of every database would repeat", maxAddedName, maxAddedValue), "write a link to the long text")
+				continue
+			}
 			path, value := fmt.Sprintf("%s[%s]", added.path, name), added.values[name]
 			switch {
 			case !labelName.MatchString(name):

@@ -1,7 +1,9 @@
 package policy_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,6 +47,21 @@ func TestMonitoring(t *testing.T) {
 				`monitoring.severities.PostgresOrphaned: is not a severity; write one word, for instance "info" [CNPG-5.2]`,
 			},
 		},
+		"TooLong": {
+			reason:     "Every alert of every database repeats it: the PrometheusRule becomes too large to be stored, and nothing fires.",
+			monitoring: map[string]any{"alertAnnotations": map[string]any{"wiki": strings.Repeat("x", 1025)}, "severities": map[string]any{"PostgresOrphaned": strings.Repeat("x", 64)}},
+			want: []string{
+				`monitoring.alertAnnotations: hold a name of more than 128 or a text of more than 1024 characters, which every alert of every database would repeat; write a link to the long text [CNPG-5.2]`,
+				`monitoring.severities.PostgresOrphaned: "` + strings.Repeat("x", 64) + `": is not a severity; write one word, for instance "info" [CNPG-5.2]`,
+			},
+		},
+		"TooMany": {
+			reason:     "The same goes for many of them.",
+			monitoring: map[string]any{"alertLabels": many(17)},
+			want: []string{
+				`monitoring.alertLabels: "17": are more than the 16 that every alert of every database can carry; leave out what no receiver reads [CNPG-5.2]`,
+			},
+		},
 		"NameOfALabel": {
 			reason:     "Kubernetes' labels have slashes; one in a rule is one that loads no rule.",
 			monitoring: map[string]any{"alertLabels": map[string]any{"acme.org/team": "dba"}},
@@ -86,4 +103,12 @@ func TestMonitoring(t *testing.T) {
 			}
 		})
 	}
+}
+
+func many(n int) map[string]any {
+	out := map[string]any{}
+	for i := range n {
+		out[fmt.Sprintf("label_%d", i)] = "x"
+	}
+	return out
 }
