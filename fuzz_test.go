@@ -144,9 +144,25 @@ func checkContract(t *testing.T, req *fnv1.RunFunctionRequest, rsp *fnv1.RunFunc
 	}
 	options := contract.OptionsFor(p)
 	options.Complete = false // The gate holds parts of it back.
-	if found := contract.JudgeManifests(set, options).Violations(); len(found) > 0 {
+	found = slices.DeleteFunc(contract.JudgeManifests(set, options).Violations(), func(f contract.Finding) bool {
+		// How a living database was made is a fact, which the answer tells and must not change (ZDL-08).
+		return lives(req) && (strings.HasPrefix(f.Path, "spec.bootstrap.") || strings.HasPrefix(f.Path, "spec.externalClusters"))
+	})
+	if len(found) > 0 {
 		t.Errorf("what is emitted breaks the contract:\n%s", found)
 	}
+}
+
+// lives says whether a request shows a Cluster that exists.
+func lives(req *fnv1.RunFunctionRequest) bool {
+	for _, answer := range req.GetRequiredResources() {
+		for _, item := range answer.GetItems() {
+			if manifest.String(tree{item.GetResource()}, "kind") == "Cluster" {
+				return true
+			}
+		}
+	}
+	return req.GetObserved().GetResources()[hardened.Cluster] != nil
 }
 
 // answerTo is one call as it arrives and leaves.
