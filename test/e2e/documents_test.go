@@ -187,7 +187,7 @@ var assignment = regexp.MustCompile(`^[A-Z]+=`)
 // shell runs a command line as an administrator would and returns what it prints.
 func (p *play) shell(script string) string {
 	p.Helper()
-	cmd := exec.CommandContext(suite.ctx, "bash", "-c", script) //nolint:gosec // The documents' own commands.
+	cmd := exec.CommandContext(suite.ctx, "bash", "-c", script)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(suite.plane.Dir, "admin.kubeconfig"))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
