@@ -11,12 +11,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// fenced is a block of code in a page, typed is a statement handed to psql there, another what is handed to a shell, and
-// sqlBlock a block of nothing but SQL.
+// fenced is a block of code in a page, typed is a statement handed to psql there, another what is handed to a shell, filledIn
+// a name the reader puts in, and sqlBlock a block of nothing but SQL.
 var (
 	fenced   = regexp.MustCompile("(?s)```(sh|console)\n(.*?)```")
 	typed    = regexp.MustCompile(`(?s) -[A-Za-z]*c\s+(?:'([^']*)'|"([^"]*)")`)
 	another  = regexp.MustCompile(`sh -c '[^']*'`)
+	filledIn = regexp.MustCompile(`<([a-z]+)>`)
 	sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")
 )
 
@@ -58,7 +59,7 @@ func TestDocumentedSQL(t *testing.T) {
 			}
 			for _, sql := range found {
 				statements++
-				_, err := db.Exec(sql)
+				_, err := db.Exec(filledIn.ReplaceAllString(sql, "$1"))
 				var refused *pgconn.PgError
 				if err == nil || errors.As(err, &refused) && absent[refused.Code] != "" {
 					continue
