@@ -139,19 +139,13 @@ func fromValue(v *structpb.Value, depth int) any {
 
 // toStruct converts what the core made.
 func toStruct(m map[string]any) *structpb.Struct {
-	return &structpb.Struct{Fields: toFields(m)}
+	return &structpb.Struct{Fields: new(texts).fields(m)}
 }
 
-func toFields(m map[string]any) map[string]*structpb.Value {
-	fields := make(map[string]*structpb.Value, len(m))
-	for key, v := range m {
-		fields[key] = toValue(v)
-	}
-	return fields
-}
+func toValue(v any) *structpb.Value { return new(texts).convert(v) }
 
 // A value in a protobuf Struct is two or three objects that point at each other. Made in one piece they cost one
-// allocation: a response holds thousands of them.
+// allocation: a response holds thousands of them. Most are texts, which are made several at a time.
 type (
 	textValue struct {
 		value structpb.Value
@@ -177,12 +171,32 @@ type (
 	}
 )
 
-func toValue(v any) *structpb.Value {
+// texts are values nobody uses yet. One response owns them all, so none outlives its neighbours.
+type texts []textValue
+
+func (t *texts) next(s string) *structpb.Value {
+	if len(*t) == 0 {
+		*t = make(texts, 16)
+	}
+	out := &(*t)[0]
+	*t = (*t)[1:]
+	out.kind.StringValue = s
+	out.value.Kind = &out.kind
+	return &out.value
+}
+
+func (t *texts) fields(m map[string]any) map[string]*structpb.Value {
+	fields := make(map[string]*structpb.Value, len(m))
+	for key, v := range m {
+		fields[key] = t.convert(v)
+	}
+	return fields
+}
+
+func (t *texts) convert(v any) *structpb.Value {
 	switch v := v.(type) {
 	case string:
-		out := &textValue{kind: structpb.Value_StringValue{StringValue: v}}
-		out.value.Kind = &out.kind
-		return &out.value
+		return t.next(v)
 	case bool:
 		out := &boolValue{kind: structpb.Value_BoolValue{BoolValue: v}}
 		out.value.Kind = &out.kind
@@ -195,17 +209,17 @@ func toValue(v any) *structpb.Value {
 		return toNumber(v)
 	case map[string]any:
 		out := &structValue{}
-		out.of.Fields = toFields(v)
+		out.of.Fields = t.fields(v)
 		out.kind.StructValue = &out.of
 		out.value.Kind = &out.kind
 		return &out.value
 	case manifest.Object:
-		return toValue(map[string]any(v))
+		return t.convert(map[string]any(v))
 	case []any:
 		out := &listValue{}
 		out.of.Values = make([]*structpb.Value, len(v))
 		for i, item := range v {
-			out.of.Values[i] = toValue(item)
+			out.of.Values[i] = t.convert(item)
 		}
 		out.kind.ListValue = &out.of
 		out.value.Kind = &out.kind
