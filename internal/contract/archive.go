@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -84,11 +85,13 @@ func (j *judge) judgeFolder(c *cluster) {
 	}
 	for i := range j.clusters {
 		other := &j.clusters[i]
-		if other == c || other.serverName != c.serverName || destination == "" || other.observed {
+		if other == c || other.serverName != c.serverName || other.observed {
 			continue
 		}
 		theirs := text(other.archive.configuration, "destinationPath")
-		if strings.TrimRight(theirs, "/") == strings.TrimRight(destination, "/") {
+		// An ObjectStore of one name is one place, whether or not the set holds it.
+		oneStore := c.storeName != "" && other.storeName == c.storeName && other.namespace == c.namespace
+		if oneStore || destination != "" && strings.TrimRight(theirs, "/") == strings.TrimRight(destination, "/") {
 			j.refuse(c.document, "ZDL-05", own, c.serverName, "is also where "+other.String()+" archives: two timelines in one folder overwrite each other",
 				"write a serverName that no other Cluster has")
 			return
@@ -141,6 +144,8 @@ func judgeRecovery(j *judge, c *cluster) {
 			if text(store, "serverName") == "" {
 				refuse(at+".barmanObjectStore.serverName", "", "is missing: the folder is guessed from the name of the external cluster", "write the source's serverName")
 			}
+		default:
+			refuse(at, "", "names no archive: nobody knows what to restore", "add plugin with barmanObjectName and serverName")
 		}
 		return
 	}
@@ -214,18 +219,29 @@ func (j *judge) judgeStore(a archive, archivedTo bool) {
 }
 
 // divertingArguments are options of barman-cloud-wal-archive and barman-cloud-backup that send the archive elsewhere or
-// nowhere.
-var divertingArguments = []string{"--endpoint-url", "--cloud-provider", "--profile", "-P", "--test", "-t"}
+// nowhere: to a disk snapshot, for instance.
+var divertingArguments = []string{
+	"--endpoint-url", "--cloud-provider", "--aws-profile", "--profile", "--test", "--snapshot-instance", "--snapshot-disk", "--snapshot-zone",
+}
+
+// isDiverting says whether an argument stands for one of them. barman-cloud takes any beginning of a long option, and
+// short ones in one word: -vt, -Pother.
+func isDiverting(argument string) bool {
+	name, _, _ := strings.Cut(argument, "=")
+	if strings.HasPrefix(name, "--") {
+		return slices.ContainsFunc(divertingArguments, func(long string) bool { return begins(name, long, "--") && name != "--" })
+	}
+	short := strings.TrimLeft(name, "-vqhzjJ") // Those without a value.
+	return strings.HasPrefix(name, "-") && short != "" && strings.Contains("tP", short[:1])
+}
 
 func (j *judge) judgeArguments(a archive, part string, section node) {
 	for _, key := range []string{"archiveAdditionalCommandArgs", "additionalCommandArgs"} {
 		for i, item := range items(section, key) {
 			argument, _ := item.(string)
-			name, _, _ := strings.Cut(argument, "=")
-			for _, diverting := range divertingArguments {
-				if name == diverting {
-					j.refuse(a.document, "CNPG-2.1", index(a.at+"."+part+"."+key, i), name, "sends the archive elsewhere than configuration says, or only pretends to archive", "remove it")
-				}
+			if isDiverting(argument) {
+				name, _, _ := strings.Cut(argument, "=")
+				j.refuse(a.document, "CNPG-2.1", index(a.at+"."+part+"."+key, i), name, "sends the archive elsewhere than configuration says, or only pretends to archive", "remove it")
 			}
 		}
 	}

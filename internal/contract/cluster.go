@@ -3,6 +3,7 @@ package contract
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // judgeInstances: one primary and at least two standbys (CNPG-1.1).
@@ -78,7 +79,14 @@ func judgeClusterEnvironment(j *judge, c *cluster) {
 	for _, item := range items(c.spec, "envFrom") {
 		from, _ := item.(node)
 		if d := j.find(configMap, c.namespace, text(sub(from, "configMapRef"), "name")); d != nil {
-			j.add(d, judgeEnvironment("data", settings(d.body, "data")))
+			prefix := text(from, "prefix")
+			for _, key := range sortedKeys(sub(d.body, "data")) {
+				found := judgeVariable(prefix+key, written(sub(d.body, "data")[key]))
+				for i := range found {
+					found[i].Path = "data." + key
+				}
+				j.add(d, found)
+			}
 		}
 	}
 }
@@ -88,6 +96,9 @@ func (j *judge) judgeEnvironmentList(d *document, m node, key, at string) {
 	for i, item := range items(m, key) {
 		variable, _ := item.(node)
 		name := text(variable, "name")
+		if has(variable, "valueFrom") && isChecksumVariable(strings.ToUpper(name)) {
+			j.refuse(d, "CNPG-4.3", index(at, i)+".valueFrom", "", name+" comes from where nobody here can look: with when_required uploads go without checksums, and AWS refuses them on a locked bucket", "remove it; update the object store if it cannot take checksums")
+		}
 		for _, f := range judgeVariable(name, written(variable["value"])) {
 			f.Object, f.Path = d.String(), index(at, i)
 			if f.Value != "" {

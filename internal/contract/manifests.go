@@ -120,7 +120,7 @@ var documentRules = map[kind][]func(*judge, *document){
 var clusterRules = []func(*judge, *cluster){
 	judgeInstances, judgeSynchronous, judgeNodes, judgeFailover,
 	judgeArchiver, judgeRecovery, judgeBase, judgeKeys,
-	judgeVolumes, judgeSettings, judgeMetadata, judgeClusterImage, judgeChecksums, judgeClusterEnvironment,
+	judgeVolumes, judgeSettings, judgeFirstSQL, judgeInitdbOptions, judgeMetadata, judgeClusterImage, judgeChecksums, judgeClusterEnvironment,
 	judgeScraping, judgeAlerted,
 }
 

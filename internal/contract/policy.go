@@ -180,7 +180,15 @@ func judgeEnvironment(at string, env map[string]string) Findings {
 func judgeVariable(name, value string) Findings {
 	upper := strings.ToUpper(name)
 	switch {
-	case upper == "AWS_REQUEST_CHECKSUM_CALCULATION" || upper == "AWS_RESPONSE_CHECKSUM_VALIDATION":
+	case upper == "LD_PRELOAD" || upper == "LD_AUDIT":
+		return Findings{{Rule: "ZDL-09", Value: value,
+			Message: "loads a library into PostgreSQL and its archiver before they start, and there are some that make fsync do nothing",
+			Fix:     "remove it; extensions come with the image"}}
+	case awsFiles[upper]:
+		return Findings{{Rule: "CNPG-2.2", Value: value,
+			Message: "reads settings of the archiver from a file nobody judges: it can name another store, or switch checksums off",
+			Fix:     "remove it; the place is destinationPath's and endpointURL's, keys come through External Secrets"}}
+	case isChecksumVariable(upper):
 		if strings.EqualFold(strings.TrimSpace(value), "when_required") {
 			return Findings{{Rule: "CNPG-4.3", Value: value,
 				Message: "uploads go without checksums: AWS refuses them on a locked bucket and archiving stops, elsewhere damage goes unnoticed",
@@ -193,6 +201,15 @@ func judgeVariable(name, value string) Findings {
 		return Findings{{Rule: "ZDL-12", Message: "is a credential in plain sight", Fix: "remove it and rotate it; keys come through External Secrets"}}
 	}
 	return nil
+}
+
+func isChecksumVariable(upper string) bool {
+	return upper == "AWS_REQUEST_CHECKSUM_CALCULATION" || upper == "AWS_RESPONSE_CHECKSUM_VALIDATION"
+}
+
+// awsFiles are the variables that lead the AWS SDK to settings in files.
+var awsFiles = map[string]bool{
+	"AWS_CONFIG_FILE": true, "AWS_SHARED_CREDENTIALS_FILE": true, "AWS_PROFILE": true, "AWS_DEFAULT_PROFILE": true, "BOTO_CONFIG": true,
 }
 
 func judgeImages(p *v1beta1.Policy) Findings {

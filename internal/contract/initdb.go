@@ -1,0 +1,96 @@
+package contract
+
+import (
+	"regexp"
+	"strings"
+)
+
+// What runs once, when a database is made, and stays: SQL as superuser, and options of initdb (ZDL-09). Neither shows up
+// in postgresql.parameters.
+
+// judgeFirstSQL judges what the first data is followed by. SQL that puts its words together at run time is beyond any
+// reader; the alert on a role's own synchronous_commit is what is left then.
+func judgeFirstSQL(j *judge, c *cluster) {
+	initdb := sub(sub(c.spec, "bootstrap"), "initdb")
+	const at = "spec.bootstrap.initdb"
+	for _, key := range []string{"postInitSQL", "postInitApplicationSQL", "postInitTemplateSQL"} {
+		j.judgeStatements(c, items(initdb, key), at+"."+key)
+		for _, item := range items(sub(initdb, key+"Refs"), "configMapRefs") {
+			ref, _ := item.(node)
+			d := j.find(configMap, c.namespace, text(ref, "name"))
+			if d == nil {
+				continue
+			}
+			if message := judgeSQL(text(sub(d.body, "data"), text(ref, "key"))); message != "" {
+				j.refuse(d, "ZDL-09", "data."+text(ref, "key"), "", "is run by "+c.String()+" and "+message, fixSQL)
+			}
+		}
+	}
+	j.judgeStatements(c, items(sub(initdb, "import"), "postImportApplicationSQL"), at+".import.postImportApplicationSQL")
+}
+
+const fixSQL = "remove it; settings belong into postgresql.parameters, where they are judged"
+
+func (j *judge) judgeStatements(c *cluster, statements []any, at string) {
+	for i, item := range statements {
+		statement, _ := item.(string)
+		if message := judgeSQL(statement); message != "" {
+			j.refuse(c.document, "ZDL-09", index(at, i), "", message, fixSQL) // Not quoted: SQL may hold a password.
+		}
+	}
+}
+
+var (
+	sqlComments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n]*`)
+	alterSystem = regexp.MustCompile(`(?i)\balter[\s\v]+system\b`)
+	lowers      = regexp.MustCompile(`(?i)\b(synchronous_commit|zero_damaged_pages|ignore_checksum_failure)\b`)
+)
+
+// judgeSQL says what a statement does to durability, "" where nothing is seen. Both forms of the text are looked at: what
+// stands in a string, behind a comment's sign or not, may be run all the same.
+func judgeSQL(statement string) string {
+	for _, text := range []string{statement, sqlComments.ReplaceAllString(statement, " ")} {
+		switch {
+		case alterSystem.MatchString(text):
+			return "writes settings where nobody reviews them, and they outlive every restart"
+		case lowers.MatchString(text):
+			return "sets " + strings.ToLower(lowers.FindString(text)) + " past postgresql.parameters: commits may then be acknowledged before any standby has them, or damage be passed over, and no manifest shows it"
+		}
+	}
+	return ""
+}
+
+// initdbSetting is an option of initdb that sets a parameter, on its own or as the value of the option before it.
+var initdbSetting = regexp.MustCompile(`^(?:-c|--set?=)?\s*([A-Za-z_.]+)\s*=(.*)$`)
+
+// judgeInitdbOptions judges options handed to initdb. It takes any unambiguous beginning of a long one.
+func judgeInitdbOptions(j *judge, c *cluster) {
+	for i, item := range items(sub(sub(c.spec, "bootstrap"), "initdb"), "options") {
+		option, _ := item.(string)
+		at := index("spec.bootstrap.initdb.options", i)
+		refuse := func(rule, message string) { j.refuse(c.document, rule, at, option, message, "remove it") }
+		name, _, _ := strings.Cut(option, "=")
+		switch {
+		case begins(name, "--no-data-checksums", "--no-d"):
+			refuse("ZDL-11", blind)
+		case name == "-N", name == "--nosync", begins(name, "--no-sync", "--no-s"):
+			refuse("ZDL-09", "does not force the new database to disk: a crash of the node leaves a part of it")
+		case strings.HasPrefix(name, "-X"), begins(name, "--waldir", "--wald"), strings.HasPrefix(name, "-D"), begins(name, "--pgdata", "--pgd"):
+			refuse("ZDL-09", "moves the data or its WAL off the volume that outlives the instance")
+		default:
+			setting := initdbSetting.FindStringSubmatch(option)
+			if setting == nil {
+				continue
+			}
+			for _, f := range JudgeParameters("", map[string]string{setting[1]: setting[2]}) {
+				f.Object, f.Path, f.Value = c.String(), at, option
+				j.found = append(j.found, f)
+			}
+		}
+	}
+}
+
+// begins says whether an option stands for a long one: a beginning of it that is at least so much.
+func begins(option, long, least string) bool {
+	return strings.HasPrefix(long, option) && strings.HasPrefix(option, least)
+}
