@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -58,6 +59,9 @@ func newParser(commands *cli, options ...kong.Option) *kong.Kong {
 func parse(parser *kong.Kong, args []string) (*kong.Context, error) {
 	ctx, err := parser.Parse(args)
 	if err == nil {
+		if err := empty(ctx); err != nil {
+			return nil, coded{err, exitUnjudged}
+		}
 		return ctx, nil
 	}
 	// The parser takes an unknown word for an argument of serve, the default: name the command that was meant.
@@ -73,4 +77,15 @@ func parse(parser *kong.Kong, args []string) (*kong.Context, error) {
 		err = fmt.Errorf("there is no command %q; %s", args[0], hint) //nolint:err113 // Told to a person.
 	}
 	return nil, coded{err, exitUnjudged}
+}
+
+// empty refuses a flag without a value: an unset variable of a script must not turn a recovery to a moment into one to
+// the end. Only serve has a flag whose empty value means something.
+func empty(ctx *kong.Context) error {
+	for _, p := range ctx.Path {
+		if p.Flag != nil && ctx.Command() != "serve" && p.Flag.Target.Kind() == reflect.String && p.Flag.Target.Len() == 0 {
+			return fmt.Errorf("--%s is empty: write a value, or leave the flag out", p.Flag.Name) //nolint:err113 // Told to a person.
+		}
+	}
+	return nil
 }

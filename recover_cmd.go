@@ -77,8 +77,19 @@ func (c *recoverCmd) Run(std *streams) error {
 	if err := c.write(text, std.out); err != nil {
 		return err
 	}
-	for _, line := range explanation {
+	for _, line := range append(explanation, c.unseen(old)...) {
 		tell(std.err, line)
+	}
+	return nil
+}
+
+// unseen says what was judged without having been looked at.
+func (c *recoverCmd) unseen(old manifest.Object) []string {
+	switch {
+	case c.ArchiveBucket != "":
+		return []string{fmt.Sprintf("Not looked at: bucket %s. A wrong folder, or a target that is not in it, fails the restore; docs/recover.md has the command that lists what is there.", c.ArchiveBucket)}
+	case len(c.Required) == 0:
+		return []string{fmt.Sprintf("Not looked at: %s itself, taken to be healthy and as its claim says. With --required (docs/recover.md) its recovery window, major and room are judged before you commit instead of afterwards.", old.Name())}
 	}
 	return nil
 }
@@ -96,6 +107,8 @@ func (c *recoverCmd) source(std *streams) (manifest.Object, error) {
 		}
 	}
 	switch {
+	case c.ArchivePath != "" && c.ArchiveBucket == "":
+		return nil, errors.New("--archive-path says where in a bucket an archive lies: write --archive-bucket and --archive-server too, or leave it out")
 	case len(claims) != 1:
 		return nil, fmt.Errorf("%s holds %d documents of kind %s: --from needs a file with exactly one", c.From, len(claims), v1alpha1.Kind)
 	case claims[0].Name() == c.Name && c.ArchiveBucket == "":

@@ -65,7 +65,9 @@ func (m *maker) copying(s source, from string, schemaOnly, follow bool) {
 			"does not say what its database and owner are called, so nobody can log in to copy it", "write database and owner into the bootstrap stanza of Cluster "+s.name)
 		return
 	}
-	m.judgeFit(s)
+	if !schemaOnly || follow { // Where rows come, they need room.
+		m.judgeFit(s)
+	}
 	m.judgeOwnArchive()
 
 	database, owner := m.claim.Spec.Database, m.claim.Spec.Owner
@@ -88,6 +90,9 @@ func (m *maker) copying(s source, from string, schemaOnly, follow bool) {
 	default:
 		m.plan.Bootstrap = hardened.FromLive(m.claim, live, database, owner)
 		m.plan.Status.Message = fmt.Sprintf("copies database %s from %s-rw once, as it is when the copy starts; the source is only read", from, s.name)
+		if own := m.claim.Spec.StorageGB; own < 2*s.cluster.StorageGB { // The dump lies beside the data it becomes.
+			m.plan.Status.Message += fmt.Sprintf("; storageGB: %d has to hold the dump beside the data it becomes: write twice the source's %d if that is more than half full", own, s.cluster.StorageGB)
+		}
 		m.confirmed(claim.AnnotationWritesStopped, s.name,
 			"that nothing writes to %s any more: the copy is of one moment, and what is committed there afterwards would be missing here without anybody noticing")
 	}

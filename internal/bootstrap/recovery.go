@@ -165,7 +165,7 @@ func (m *maker) judgeStatedNames(r *v1alpha1.Recovery, s source) {
 func (m *maker) judgeOwnArchive() {
 	archive, known := m.ownArchive()
 	if !known {
-		return // The gate waits for this answer anyway.
+		return // The gate waits for this answer; the in-tree method gives none (docs/limits.md).
 	}
 	if w := archive.Windows[m.place.ServerName]; w.RecoverableSince != "" || w.LastBackup != "" {
 		m.refuse("ZDL-05", "metadata.name", m.claim.Name,

@@ -116,6 +116,9 @@ func Decode(o manifest.Object) (*Claim, contract.Findings) {
 		if floors[f.Path] && f.Value != "0" && strings.HasPrefix(f.Message, schema.BelowMinimum) {
 			continue
 		}
+		if f.Path == "spec.bootstrap.recovery.targetTime" && f.Message == schema.WrongForm {
+			f.Message = "is not a moment with a time zone: what it means would depend on who reads it, and a restore to the wrong hour looks like the right one"
+		}
 		delete(asked, topLevel(f.Path))
 		found = append(found, f)
 	}

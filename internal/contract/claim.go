@@ -301,11 +301,21 @@ func (j *claimJudge) recovery(r *v1alpha1.Recovery) {
 	}
 	if r.TargetTime != "" {
 		if _, ok := targetTime(r.TargetTime); !ok {
-			j.refuse("CNPG-2.4", at+".targetTime", r.TargetTime, "is not a moment with a time zone: what it means would depend on who reads it", `write it like "2026-11-20T10:00:00Z"`)
+			j.refuse("CNPG-2.4", at+".targetTime", r.TargetTime, "does not exist: no calendar has that day or hour, or no place that time zone", `write it like "2026-11-20T10:00:00Z"`)
 		}
 	}
-	if a := r.Archive; a != nil && (strings.HasPrefix(a.Path, "/") || slices.Contains(strings.Split(a.Path, "/"), "..")) {
-		j.refuse("CNPG-2.4", at+".archive.path", a.Path, "is not a path inside a bucket", `write it like "shop/orders"`)
+	if a := r.Archive; a != nil {
+		j.archive(at+".archive", a)
+	}
+}
+
+// archive: a place that is no place fails the restore, after everything else has been made.
+func (j *claimJudge) archive(at string, a *v1alpha1.Archive) {
+	if strings.Contains(a.Bucket, ":") {
+		j.refuse("CNPG-2.4", at+".bucket", a.Bucket, "is not the name of a bucket: the restore would look where nothing is", "write the name alone, without s3://, and the folders below it in path and serverName")
+	}
+	if strings.HasPrefix(a.Path, "/") || slices.Contains(strings.Split(a.Path, "/"), "..") {
+		j.refuse("CNPG-2.4", at+".path", a.Path, "is not a path inside a bucket", `write it like "shop/orders"`)
 	}
 }
 

@@ -84,8 +84,12 @@ func (s *Schema) compile() (err error) {
 	return nil
 }
 
-// BelowMinimum starts the message about a number that is too small.
-const BelowMinimum = "is below the minimum"
+// BelowMinimum starts the message about a number that is too small; WrongForm is the one about text its pattern does not
+// fit.
+const (
+	BelowMinimum = "is below the minimum"
+	WrongForm    = "does not have the form this field needs"
+)
 
 // Validate returns everything about value that the schema does not allow, as findings of the given rule with paths
 // below path.
@@ -193,7 +197,7 @@ func (j *judge) text(s *Schema, str, path string) {
 	case s.MaxLength != nil && n > *s.MaxLength:
 		j.add(path, shown, fmt.Sprintf("is %d characters long, %d are allowed", n, *s.MaxLength), "shorten it")
 	case s.pattern != nil && !s.pattern.MatchString(str):
-		j.add(path, shown, "does not have the form this field needs", hint(s))
+		j.add(path, shown, WrongForm, hint(s))
 	}
 }
 

@@ -127,6 +127,10 @@ func explain(from manifest.Object, w Wish, version string, upgrading bool) []str
 	switch {
 	case !upgrading:
 		say("%s becomes a new database of PostgreSQL %s, restored from the archive of %s%s.", w.Name, version, source, until(w))
+		if w.Bucket != "" {
+			say("The archive in bucket %s is only read. The new database archives into a folder of its own.", w.Bucket)
+			break
+		}
 		say("%s is only read: it goes on as it is, and its archive is not written to. The new database archives into a folder of its own.", source)
 	case w.Method == "logicalReplication":
 		say("%s becomes a new database of PostgreSQL %s with the schema of %s (PostgreSQL %s), and then follows its rows until you switch.", w.Name, w.Upgrade, source, version)
