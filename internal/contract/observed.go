@@ -194,6 +194,8 @@ var observedRules = []judgeObserved{
 		switch {
 		case o.Bucket.ExpiresCurrent:
 			return one("ZDL-02", "bucket "+o.BucketName, "lifecycle", "", "the bucket's lifecycle expires current versions: it can remove the only base backup", "remove every rule that expires by days or date"), ""
+		case o.Bucket.Lacks("bucket-lifecycle"):
+			return nil, "" // An adopted bucket without rules removes nothing at all.
 		case !o.Bucket.LifecycleObserved:
 			return nil, "the bucket's lifecycle has not been observed yet"
 		}
@@ -277,34 +279,52 @@ func judgeLiving(o Observed) Findings {
 	})
 }
 
+// Wait is one thing a gate waits for: a sentence, and the composed resource that has to bring it about.
+type Wait struct{ On, Text string }
+
 // JudgeBucketInForce says what keeps the bucket from protecting anything yet: the part of CNPG-4.3 and ZDL-01 that the
 // gate (ZDL-03) waits for. Each sentence says what is missing and where to look.
-func JudgeBucketInForce(o Observed, waivers Waivers) []string {
+func JudgeBucketInForce(o Observed, waivers Waivers) []Wait {
 	b := o.Bucket
-	var wait []string
+	var wait []Wait
 	at := "bucket " + o.BucketName
+	waitFor := func(on, format string, args ...any) { wait = append(wait, Wait{on, fmt.Sprintf(format, args...)}) }
 	adopted := o.Policy.Bucket.Mode == "existing"
 	switch {
-	case !b.Observed:
-		wait = append(wait, at+" to be observed")
+	case b.Lacks("bucket"):
+		waitFor("bucket", "%s to exist", at)
 		return wait
+	case !b.Observed:
+		waitFor("bucket", "%s to be observed", at)
+		return wait
+	case b.Lacks("bucket-object-lock"):
+		waitFor("bucket-object-lock", "%s to lock in COMPLIANCE mode (observed: no Object Lock)", at)
 	case !b.LockObserved:
-		wait = append(wait, "the Object Lock of "+at+" to be observed")
+		waitFor("bucket-object-lock", "the Object Lock of %s to be observed", at)
 	case b.Mode != "COMPLIANCE":
-		wait = append(wait, fmt.Sprintf("%s to lock in COMPLIANCE mode (observed: %s)", at, or(b.Mode, "no default retention")))
+		waitFor("bucket-object-lock", "%s to lock in COMPLIANCE mode (observed: %s)", at, or(b.Mode, "no default retention"))
 	case b.LockDays < o.promisedLock():
-		wait = append(wait, fmt.Sprintf("%s to lock for %d days (observed: %d)", at, o.promisedLock(), b.LockDays))
+		waitFor("bucket-object-lock", "%s to lock for %d days (observed: %d)", at, o.promisedLock(), b.LockDays)
 	}
 	if b.Versioning != "Enabled" {
-		wait = append(wait, fmt.Sprintf("versioning of %s to be Enabled (observed: %s)", at, or(b.Versioning, "nothing yet")))
+		waitFor("bucket-versioning", "versioning of %s to be Enabled (observed: %s)", at, or(b.Versioning, "nothing yet"))
 	}
-	if _, waived := waivers["CNPG-4.3"]; adopted && !waived {
-		if b.Encryption == "" {
-			wait = append(wait, "the default encryption of "+at+" to be observed")
-		}
-		if !b.PublicAccessBlocked {
-			wait = append(wait, "the public access block of "+at+" to be observed with all four switches on")
-		}
+	if _, waived := waivers["CNPG-4.3"]; !adopted || waived {
+		return wait
+	}
+	switch {
+	case b.Lacks("bucket-encryption"):
+		waitFor("bucket-encryption", "%s to have a default encryption (observed: none)", at)
+	case b.Encryption == "":
+		waitFor("bucket-encryption", "the default encryption of %s to be observed", at)
+	}
+	switch {
+	case b.Lacks("bucket-public-access-block"):
+		waitFor("bucket-public-access-block", "%s to have a public access block (observed: none)", at)
+	case len(b.Opened) > 0:
+		waitFor("bucket-public-access-block", "the public access block of %s to be closed (observed off: %s)", at, strings.Join(b.Opened, ", "))
+	case !b.PublicAccessBlocked:
+		waitFor("bucket-public-access-block", "the public access block of %s to be observed with all four switches on", at)
 	}
 	return wait
 }
@@ -326,14 +346,22 @@ func judgeObservedBucket(o Observed) (Findings, string) {
 	b := o.Bucket
 	object := "bucket " + o.BucketName
 	switch {
+	case b.Lacks("bucket"):
+		return one("CNPG-4.3", object, "name", o.BucketName, "the bucket to adopt does not exist", "make it, with Object Lock from the start, or correct bucket.name, bucket.region or bucket.endpointURL in the platform's policy"), ""
 	case !b.Observed:
 		return nil, object + " has not been observed yet"
+	case b.Lacks("bucket-object-lock"):
+		return one("CNPG-4.3", object, "objectLock", "", "the bucket has no Object Lock: whoever holds its keys can destroy backups", "give it a default retention in COMPLIANCE mode; a store that cannot do so to a bucket that exists needs another bucket"), ""
 	case b.LockObserved && b.Mode != "COMPLIANCE":
 		return one("CNPG-4.3", object, "defaultRetention.mode", b.Mode, "the bucket does not lock in COMPLIANCE mode: whoever holds the account can destroy backups", "set the default retention to COMPLIANCE; find out who changed it"), ""
-	case b.Versioning == "Suspended":
-		return one("CNPG-4.3", object, "versioning", b.Versioning, "versioning is suspended: an overwritten backup is gone", "enable versioning; find out who changed it"), ""
+	case b.Lacks("bucket-versioning") || b.Versioning != "" && b.Versioning != "Enabled":
+		return one("CNPG-4.3", object, "versioning", b.Versioning, "versioning is not enabled: an overwritten backup is gone", "enable versioning; find out who changed it"), ""
 	case len(b.Opened) > 0:
 		return one("CNPG-4.3", object, "publicAccessBlock", strings.Join(b.Opened, ", "), "the bucket's public access block is not closed: backups can be made readable for everybody", "switch on what is named; find out who changed it"), ""
+	case b.Lacks("bucket-public-access-block"):
+		return one("CNPG-4.3", object, "publicAccessBlock", "", "the bucket has no public access block: backups can be made readable for everybody", "give it one with all four switches on"), ""
+	case b.Lacks("bucket-encryption"):
+		return one("CNPG-4.3", object, "encryption", "", "the bucket has no default encryption: backups lie readable on the store's disks", "give it one, AES256 is enough"), ""
 	case !b.LockObserved || b.Versioning == "":
 		return nil, "lock and versioning of " + object + " have not been observed yet"
 	case b.Encryption == "" || !b.PublicAccessBlocked:

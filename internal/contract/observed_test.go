@@ -65,6 +65,11 @@ func living(field string, value any) func(*contract.Observed) {
 	}
 }
 
+// lacks is a configuration of the bucket that is not there.
+func lacks(name string) func(*contract.Observed) {
+	return func(o *contract.Observed) { o.Bucket.Absent = []string{name} }
+}
+
 // TestJudgeObserved changes one fact of a world in which everything holds.
 func TestJudgeObserved(t *testing.T) {
 	cases := map[string]struct {
@@ -73,27 +78,37 @@ func TestJudgeObserved(t *testing.T) {
 		rule    string // the only one that is not satisfied; "" where all are
 		verdict contract.Verdict
 	}{
-		"InForce":         {"observed, not merely asked for", func(*contract.Observed) {}, "", contract.Satisfied},
-		"ScaledDown":      {"an autoscaler got at it", func(o *contract.Observed) { o.Cluster.Instances, o.Cluster.Ready = 2, 2 }, "CNPG-1.1", contract.Violated},
-		"InstanceMissing": {"one is being replaced", func(o *contract.Observed) { o.Cluster.Ready = 2 }, "CNPG-1.1", contract.Pending},
-		"Preferred":       {"kubectl edit", func(o *contract.Observed) { o.Cluster.DataDurability = "preferred" }, "CNPG-1.2", contract.Violated},
-		"NoQuorum":        {"kubectl edit", func(o *contract.Observed) { o.Cluster.FailoverQuorum = false }, "CNPG-1.2", contract.Violated},
-		"MayShareNodes":   {"kubectl edit", func(o *contract.Observed) { o.Cluster.AntiAffinity = "preferred" }, "CNPG-1.3", contract.Violated},
-		"NoArchiver":      {"looks perfectly healthy", func(o *contract.Observed) { o.Cluster.Method = "" }, "CNPG-2.1", contract.Violated},
-		"NotArchiving":    {"the operator says so", func(o *contract.Observed) { o.Cluster.Archiving = "False" }, "CNPG-2.1", contract.Violated},
-		"NothingArchived": {"nobody can tell yet", func(o *contract.Observed) { o.Cluster.Archiving = "" }, "CNPG-2.1", contract.Pending},
-		"BackupsFail":     {"none has ever succeeded", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "False", world.Window{} }, "CNPG-3.1", contract.Violated},
-		"NewestFailed":    {"six hours went by without one", func(o *contract.Observed) { o.Cluster.LastBackup = "False" }, "CNPG-3.1", contract.Violated},
-		"NoBackupYet":     {"the first one is running", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "", world.Window{} }, "CNPG-3.1", contract.Pending},
-		"BackupsHidden":   {"a backup succeeded and the archive shows none", func(o *contract.Observed) { o.Window.RecoverableSince = "" }, "CNPG-3.2", contract.Violated},
-		"KeysLost":        {"the store no longer has them", func(o *contract.Observed) { o.Keys = world.Secret{Reason: "secret retained"} }, "CNPG-3.3", contract.Violated},
-		"Deletable":       {"something overwrites managementPolicies", func(o *contract.Observed) { o.Deletable = []string{"cluster"} }, "CNPG-4.1", contract.Violated},
-		"ClassDeletes":    {"somebody made the class anew", func(o *contract.Observed) { o.StorageClass.ReclaimPolicy = "Delete" }, "CNPG-4.2", contract.Violated},
-		"ClassGone":       {"somebody deleted it", func(o *contract.Observed) { o.StorageClass = nil }, "CNPG-4.2", contract.Violated},
-		"ClassUnknown":    {"nobody has looked", func(o *contract.Observed) { o.StorageClassKnown = false }, "CNPG-4.2", contract.Pending},
-		"Governance":      {"somebody lowered the lock", func(o *contract.Observed) { o.Bucket.Mode = "GOVERNANCE" }, "CNPG-4.3", contract.Violated},
-		"DefaultRemoved":  {"somebody removed it", func(o *contract.Observed) { o.Bucket.Mode = "" }, "CNPG-4.3", contract.Violated},
-		"Suspended":       {"versioning off", func(o *contract.Observed) { o.Bucket.Versioning = "Suspended" }, "CNPG-4.3", contract.Violated},
+		"InForce":           {"observed, not merely asked for", func(*contract.Observed) {}, "", contract.Satisfied},
+		"ScaledDown":        {"an autoscaler got at it", func(o *contract.Observed) { o.Cluster.Instances, o.Cluster.Ready = 2, 2 }, "CNPG-1.1", contract.Violated},
+		"InstanceMissing":   {"one is being replaced", func(o *contract.Observed) { o.Cluster.Ready = 2 }, "CNPG-1.1", contract.Pending},
+		"Preferred":         {"kubectl edit", func(o *contract.Observed) { o.Cluster.DataDurability = "preferred" }, "CNPG-1.2", contract.Violated},
+		"NoQuorum":          {"kubectl edit", func(o *contract.Observed) { o.Cluster.FailoverQuorum = false }, "CNPG-1.2", contract.Violated},
+		"MayShareNodes":     {"kubectl edit", func(o *contract.Observed) { o.Cluster.AntiAffinity = "preferred" }, "CNPG-1.3", contract.Violated},
+		"NoArchiver":        {"looks perfectly healthy", func(o *contract.Observed) { o.Cluster.Method = "" }, "CNPG-2.1", contract.Violated},
+		"NotArchiving":      {"the operator says so", func(o *contract.Observed) { o.Cluster.Archiving = "False" }, "CNPG-2.1", contract.Violated},
+		"NothingArchived":   {"nobody can tell yet", func(o *contract.Observed) { o.Cluster.Archiving = "" }, "CNPG-2.1", contract.Pending},
+		"BackupsFail":       {"none has ever succeeded", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "False", world.Window{} }, "CNPG-3.1", contract.Violated},
+		"NewestFailed":      {"six hours went by without one", func(o *contract.Observed) { o.Cluster.LastBackup = "False" }, "CNPG-3.1", contract.Violated},
+		"NoBackupYet":       {"the first one is running", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "", world.Window{} }, "CNPG-3.1", contract.Pending},
+		"BackupsHidden":     {"a backup succeeded and the archive shows none", func(o *contract.Observed) { o.Window.RecoverableSince = "" }, "CNPG-3.2", contract.Violated},
+		"KeysLost":          {"the store no longer has them", func(o *contract.Observed) { o.Keys = world.Secret{Reason: "secret retained"} }, "CNPG-3.3", contract.Violated},
+		"Deletable":         {"something overwrites managementPolicies", func(o *contract.Observed) { o.Deletable = []string{"cluster"} }, "CNPG-4.1", contract.Violated},
+		"ClassDeletes":      {"somebody made the class anew", func(o *contract.Observed) { o.StorageClass.ReclaimPolicy = "Delete" }, "CNPG-4.2", contract.Violated},
+		"ClassGone":         {"somebody deleted it", func(o *contract.Observed) { o.StorageClass = nil }, "CNPG-4.2", contract.Violated},
+		"ClassUnknown":      {"nobody has looked", func(o *contract.Observed) { o.StorageClassKnown = false }, "CNPG-4.2", contract.Pending},
+		"Governance":        {"somebody lowered the lock", func(o *contract.Observed) { o.Bucket.Mode = "GOVERNANCE" }, "CNPG-4.3", contract.Violated},
+		"DefaultRemoved":    {"somebody removed it", func(o *contract.Observed) { o.Bucket.Mode = "" }, "CNPG-4.3", contract.Violated},
+		"NeverVersioned":    {"an adopted bucket with its store's defaults", func(o *contract.Observed) { o.Bucket.Versioning = "Disabled" }, "CNPG-4.3", contract.Violated},
+		"VersioningGone":    {"the provider looked and found none", lacks("bucket-versioning"), "CNPG-4.3", contract.Violated},
+		"LockGone":          {"the provider looked and found none", lacks("bucket-object-lock"), "CNPG-4.3", contract.Violated},
+		"BlockGone":         {"the provider looked and found none", lacks("bucket-public-access-block"), "CNPG-4.3", contract.Violated},
+		"NotEncrypted":      {"the provider looked and found none", lacks("bucket-encryption"), "CNPG-4.3", contract.Violated},
+		"BucketGone":        {"the provider looked and found none", lacks("bucket"), "CNPG-4.3", contract.Violated},
+		"EncryptionUnknown": {"not reported", func(o *contract.Observed) { o.Bucket.Encryption = "" }, "CNPG-4.3", contract.Pending},
+		"NoLifecycle": {"an adopted bucket that removes nothing", func(o *contract.Observed) {
+			o.Bucket.LifecycleObserved, o.Bucket.Absent = false, []string{"bucket-lifecycle"}
+		}, "", contract.Satisfied},
+		"Suspended": {"versioning off", func(o *contract.Observed) { o.Bucket.Versioning = "Suspended" }, "CNPG-4.3", contract.Violated},
 		"OpenToThePublic": {"one switch of the block is off", func(o *contract.Observed) {
 			o.Bucket.PublicAccessBlocked, o.Bucket.Opened = false, []string{"ignorePublicAcls"}
 		}, "CNPG-4.3", contract.Violated},

@@ -93,6 +93,24 @@ func TestNothingIsLetGoWithLeaveToDelete(t *testing.T) {
 	}
 }
 
+// TestKeptIsReadyAsItReallyIs: what is only kept as it was observed is not called ready for that.
+func TestKeptIsReadyAsItReallyIs(t *testing.T) {
+	policy := document(t, defaultPolicy)
+	policy["monitoring"] = map[string]any{"dashboardLabels": map[string]any{"grafana_dashboard": "1"}}
+	w := fixture.Observed(t, document(t, defaultClaim), policy, claim.ClusterScoped)
+	delete(policy, "monitoring")
+	for _, ready := range []bool{true, false} {
+		if !ready {
+			delete(w.Observed[hardened.Dashboard], "status")
+		}
+		for _, c := range w.Ask().Composed {
+			if c.Name == hardened.Dashboard && (c.Object != nil || c.Ready != ready) {
+				t.Errorf("ready: %v, want %v; changed: %v", c.Ready, ready, c.Object != nil)
+			}
+		}
+	}
+}
+
 func policies(out reconcile.Outcome, name string) []string {
 	for _, c := range out.Composed {
 		if c.Name == name {

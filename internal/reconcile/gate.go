@@ -44,11 +44,13 @@ func (w waits) before() []string { return slices.Concat(w.protection, w.database
 // judgeGate fills in what is waited for.
 func (s *state) judgeGate(bootstrapWaits []string) {
 	v := s.in.World
-	s.wait.protection = contract.JudgeBucketInForce(s.observed, s.waived)
-	s.bucketInForce = len(s.wait.protection) == 0
-	for i, text := range s.wait.protection {
-		s.wait.protection[i] = text + s.reason(hardened.Bucket, hardened.BucketObjectLock, hardened.BucketVersioning)
+	for _, wait := range contract.JudgeBucketInForce(s.observed, s.waived) {
+		if !s.observed.Bucket.Lacks(wait.On) { // Said already.
+			wait.Text += s.reason(wait.On)
+		}
+		s.wait.protection = append(s.wait.protection, wait.Text)
 	}
+	s.bucketInForce = len(s.wait.protection) == 0
 	if !s.observed.Keys.Synced {
 		s.wait.protection = append(s.wait.protection, fmt.Sprintf("the bucket's keys in Secret %s (%s)%s",
 			hardened.CredentialsName(s.claim.Name), s.observed.Keys.Reason, s.reason(hardened.Credentials)))
@@ -84,14 +86,13 @@ func (s *state) judgeGate(bootstrapWaits []string) {
 	}
 }
 
-// reason is what the provider says of the first of these resources that has a problem.
-func (s *state) reason(names ...string) string {
-	for _, name := range names {
-		if r := s.in.World.Resource(name); r.Exists && r.Message != "" && !r.Settled() {
-			return fmt.Sprintf(" [%s: %s]", name, contract.Clip(strings.Join(strings.Fields(r.Message), " "), 200))
-		}
+// reason is what the provider says of a resource that has a problem.
+func (s *state) reason(name string) string {
+	r := s.in.World.Resource(name)
+	if !r.Exists || r.Message == "" || r.Settled() {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf(" [%s: %s]", name, contract.Clip(strings.Join(strings.Fields(r.Message), " "), 200))
 }
 
 // ready is the readiness of one composed resource, from the real state and never from "was created".

@@ -102,7 +102,7 @@ func (s *state) observe() {
 		Asked: s.asked, Policy: s.policy,
 		Cluster: s.identity.cluster, ClusterKnown: s.identity.known,
 		Bucket: v.BucketFacts(s.place.Bucket), BucketName: s.place.Bucket, Keys: v.SecretFacts(hardened.Credentials),
-		Settled: map[string]bool{}, Deletable: v.Deletable(s.protectedNames()), Unsynced: s.unsynced(),
+		Settled: map[string]bool{}, Deletable: v.Deletable(s.protectedNames()),
 	}
 	if t, answered := v.Answer(askStorageClass); answered {
 		o.StorageClassKnown = true
@@ -115,6 +115,7 @@ func (s *state) observe() {
 		o.Settled[name] = v.Resource(name).Settled()
 	}
 	s.observed = o
+	s.observed.Unsynced = s.unsynced()
 	if s.identity.cluster != nil {
 		s.adopt(s.identity.cluster)
 	}
@@ -160,11 +161,12 @@ func (s *state) protectedNames() []string {
 	})
 }
 
-// unsynced are the resources of ours that cannot be changed at present, with the provider's reason.
+// unsynced are the resources of ours that cannot be changed at present, with the provider's reason. Nothing was asked of
+// what may only be observed and is not there: that is judged by what it is.
 func (s *state) unsynced() []string {
 	var out []string
 	for _, name := range s.protectedNames() {
-		if r := s.in.World.Resource(name); !r.Synced && r.Message != "" {
+		if r := s.in.World.Resource(name); !r.Synced && r.Message != "" && !s.observed.Bucket.Lacks(name) {
 			out = append(out, strings.TrimSpace(s.reason(name)))
 		}
 	}
@@ -310,7 +312,7 @@ func (s *state) keep(emitted map[string]bool) []Composed {
 	var kept []Composed
 	for _, name := range manifest.SortedKeys(s.in.World.Observed) {
 		if !emitted[name] && s.ours(name) && !slices.Contains(s.released, name) {
-			kept = append(kept, Composed{Name: name, Object: s.kept(name), Ready: true})
+			kept = append(kept, Composed{Name: name, Object: s.kept(name), Ready: s.ready(name)})
 		}
 	}
 	return kept

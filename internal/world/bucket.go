@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
@@ -29,11 +30,17 @@ type Bucket struct {
 	// LifecycleObserved is true where lifecycle rules are reported; ExpiresCurrent where one of them expires current
 	// versions.
 	LifecycleObserved, ExpiresCurrent bool
+	// Absent are the resources, by composition-resource-name, whose configuration the provider looked for in the bucket and
+	// did not find.
+	Absent []string
 }
+
+// Lacks says whether the provider looked for a configuration and did not find it.
+func (b Bucket) Lacks(name string) bool { return slices.Contains(b.Absent, name) }
 
 // BucketFacts reads the managed resources of a bucket.
 func (v View) BucketFacts(bucket string) Bucket {
-	var b Bucket
+	b := Bucket{Absent: v.absent()}
 	if t, ok := v.ofBucket(bucket, "bucket"); ok {
 		b.Observed = manifest.String(t, "status", "atProvider", "arn") != "" || manifest.String(t, "status", "atProvider", "id") != ""
 		b.Policy = manifest.String(t, "status", "atProvider", "policy") != ""
@@ -54,6 +61,9 @@ func (v View) BucketFacts(bucket string) Bucket {
 	if t, ok := v.ofBucket(bucket, "bucket-encryption"); ok {
 		for _, rule := range t.Items("status", "atProvider", "rule") {
 			b.Encryption = manifest.String(rule, "applyServerSideEncryptionByDefault", "sseAlgorithm")
+		}
+		if b.Encryption == "" && manifest.String(t, "status", "atProvider", "id") != "" {
+			b.Absent = append(b.Absent, "bucket-encryption")
 		}
 	}
 	if t, ok := v.ofBucket(bucket, "bucket-public-access-block"); ok {
@@ -88,11 +98,26 @@ func (b *Bucket) readLifecycle(t manifest.Tree) {
 	}
 }
 
-// ofBucket returns a managed resource, unless what the provider last saw is another bucket: a resource whose external name
-// has changed goes on reporting the old one until the provider looks again.
+// notThere is what crossplane-runtime says of a resource that may only be observed and is not there. What was seen of it
+// before stays in its status.
+const notThere = "external resource does not exist"
+
+// absent are the configurations of an adopted bucket that are not there.
+func (v View) absent() []string {
+	var out []string
+	for _, name := range []string{"bucket", "bucket-versioning", "bucket-object-lock", "bucket-encryption", "bucket-public-access-block", "bucket-lifecycle"} {
+		if r := v.Resource(name); !r.Synced && strings.Contains(r.Message, notThere) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// ofBucket returns a managed resource, unless what the provider last saw is another bucket, or is gone: a resource whose
+// external name has changed goes on reporting the old one until the provider looks again.
 func (v View) ofBucket(bucket, name string) (manifest.Tree, bool) {
 	t, ok := v.Observed[name]
-	if !ok {
+	if r := v.Resource(name); !ok || !r.Synced && strings.Contains(r.Message, notThere) {
 		return nil, false
 	}
 	id, _, _ := strings.Cut(manifest.String(t, "status", "atProvider", "id"), ",") // The owner's account may follow.

@@ -44,3 +44,26 @@ func TestBucketFacts(t *testing.T) {
 		}
 	}
 }
+
+// TestAbsent: what an adopted bucket is found to lack is told from what nobody has looked for yet, and from what was seen
+// before.
+func TestAbsent(t *testing.T) {
+	state := func(synced, message string) world.Bucket {
+		return world.View{Observed: map[string]manifest.Tree{"bucket-encryption": manifest.Object{"status": map[string]any{
+			"conditions": []any{map[string]any{"type": "Synced", "status": synced, "message": message}},
+			"atProvider": map[string]any{"rule": []any{map[string]any{"applyServerSideEncryptionByDefault": map[string]any{"sseAlgorithm": "AES256"}}}},
+		}}}}.BucketFacts("acme-orders")
+	}
+	if b := state("False", "observe failed: external resource does not exist"); !b.Lacks("bucket-encryption") || b.Encryption != "" {
+		t.Errorf("removed: %+v", b)
+	}
+	if b := state("False", "observe failed: AccessDenied"); b.Lacks("bucket-encryption") || b.Encryption != "AES256" {
+		t.Errorf("not readable at present: %+v", b)
+	}
+	if b := state("True", ""); b.Lacks("bucket-encryption") || b.Encryption != "AES256" {
+		t.Errorf("seen: %+v", b)
+	}
+	if b := (world.View{}).BucketFacts("acme-orders"); b.Lacks("bucket-encryption") {
+		t.Errorf("nobody has looked: %+v", b)
+	}
+}
