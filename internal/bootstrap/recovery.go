@@ -169,8 +169,8 @@ func (m *maker) judgeOwnArchive() {
 	}
 	if w := archive.Windows[m.place.ServerName]; w.RecoverableSince != "" || w.LastBackup != "" {
 		m.refuse("ZDL-05", "metadata.name", m.claim.Name,
-			fmt.Sprintf("a database made exactly like this one has archived to %s%s already (recoverable from %s): a second one would mix two timelines in one folder",
-				slash(archive.Destination), m.place.ServerName, w.RecoverableSince),
+			fmt.Sprintf("a database made exactly like this one has archived to %s%s already: a second one would mix two timelines in one folder",
+				slash(archive.Destination), m.place.ServerName),
 			"commit the claim under another name; to bring that database back, name it: spec.bootstrap.recovery.archive.serverName: "+m.place.ServerName)
 	}
 }

@@ -108,6 +108,9 @@ func (k kind) defined(definition manifest.Tree, field []string) bool {
 // whole pipeline, with a message nobody understands.
 func (s *state) askable(apiVersion, name string) bool {
 	asked := s.schemas()
+	if name == "ScheduledBackup" {
+		name = "Cluster" // They come together.
+	}
 	for _, k := range kinds {
 		if _, ask := asked[k.ask]; ask && k.APIVersion == apiVersion && k.Kind == name {
 			there, _ := s.there(k, nil)

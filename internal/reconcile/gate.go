@@ -63,9 +63,9 @@ func (s *state) judgeGate(bootstrapWaits []string) {
 		if _, there := v.Wrapped(hardened.ObjectStore); !there {
 			s.wait.database = append(s.wait.database, "the ObjectStore to exist"+s.reason(hardened.ObjectStore))
 		}
-		if !s.archiveKnown {
-			s.wait.database = append(s.wait.database, "the answer whether an archive of this name exists already")
-		}
+	}
+	if !s.archiveKnown {
+		s.wait.database = append(s.wait.database, "the answer whether an archive of this name exists already")
 	}
 	if !s.observed.StorageClassKnown {
 		s.wait.database = append(s.wait.database, "the answer about StorageClass "+s.policy.StorageClassName)

@@ -20,6 +20,7 @@ const (
 	askCluster      = "cluster"
 	askStorageClass = "storage-class"
 	askArchive      = "archive"
+	askSchedule     = "schedule"
 )
 
 // identity is whose database this is (ZDL-07).
@@ -62,6 +63,9 @@ func (s *state) requirements() map[string]world.Selector {
 	if _, seen := s.in.World.Wrapped(hardened.ObjectStore); hardened.Plugin(s.policy) && !seen {
 		asks[askArchive] = world.Selector{APIVersion: "barmancloud.cnpg.io/v1", Kind: "ObjectStore", Namespace: ns, Name: hardened.ObjectStoreName(name)}
 	}
+	if _, seen := s.in.World.Wrapped(hardened.ScheduledBackup); !hardened.Plugin(s.policy) && !seen {
+		asks[askSchedule] = world.Selector{APIVersion: "postgresql.cnpg.io/v1", Kind: "ScheduledBackup", Namespace: ns, Name: name}
+	}
 	maps.Copy(asks, bootstrap.Asks(s.claim, s.policy))
 	maps.Copy(asks, alias.Asks(s.claim))
 	maps.DeleteFunc(asks, func(_ string, ask world.Selector) bool { return !s.askable(ask.APIVersion, ask.Kind) })
@@ -87,17 +91,8 @@ func (s *state) observe() {
 		s.lookAt(wrapped)
 	}
 
-	if t, ok := v.Wrapped(hardened.ObjectStore); ok {
-		s.archive, s.archiveKnown = world.ArchiveOf(t), true
-	} else if t, answered := v.Answer(askArchive); answered {
-		s.archiveKnown = true
-		if t != nil {
-			s.archive = world.ArchiveOf(t)
-		}
-	}
-	s.archiveKnown = s.archiveKnown || !hardened.Plugin(s.policy)
-
 	s.place = hardened.PlaceOf(s.claim, s.policy)
+	s.lookForArchive()
 	o := contract.Observed{
 		Asked: s.asked, Policy: s.policy,
 		Cluster: s.identity.cluster, ClusterKnown: s.identity.known,
@@ -119,6 +114,28 @@ func (s *state) observe() {
 	if s.identity.cluster != nil {
 		s.adopt(s.identity.cluster)
 	}
+}
+
+// lookForArchive finds out what the archive of this name holds. The plugin's ObjectStore says so. The in-tree method has
+// none, and its ScheduledBackup, which outlives the Cluster, says at least whether there has been a backup.
+func (s *state) lookForArchive() {
+	role, ask := hardened.ObjectStore, askArchive
+	if !hardened.Plugin(s.policy) {
+		role, ask = hardened.ScheduledBackup, askSchedule
+	}
+	t, known := s.in.World.Wrapped(role)
+	if !known {
+		t, known = s.in.World.Answer(ask)
+	}
+	switch {
+	case t == nil:
+	case hardened.Plugin(s.policy):
+		s.archive = world.ArchiveOf(t)
+	default:
+		s.archived = manifest.String(t, "status", "lastScheduleTime") != ""
+	}
+	// Where a living Cluster archives in-tree, it says itself.
+	s.archiveKnown = known || !hardened.Plugin(s.policy) && s.identity.cluster != nil
 }
 
 // lookAt tells this claim's own living Cluster from somebody else's.
@@ -198,7 +215,18 @@ func (s *state) judgeIdentity() {
 	}
 	if s.identity.composed {
 		// What has archived has lived, whatever became of its Object.
-		s.identity.deleted = s.identity.deleted || s.archive.Windows[wanted.ServerName].RecoverableSince != ""
+		s.identity.deleted = s.identity.deleted || s.archived || s.archive.Windows[wanted.ServerName].RecoverableSince != ""
+		return
+	}
+	if s.archived && c.Spec.Bootstrap == nil {
+		s.refuse(contract.Findings{{
+			Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
+			Message: fmt.Sprintf("the database is gone and its ScheduledBackup has made backups: s3://%s/%s is full. A new, empty database of its name could not archive there: CloudNativePG would call it ready while nothing is backed up",
+				wanted.Bucket, wanted.Path),
+			Fix: fmt.Sprintf("choose another name, with spec.bootstrap.recovery.archive: {bucket: %s, path: %s, serverName: …, version: …} to bring the database back; if the folder really is empty, delete ScheduledBackup %s",
+				wanted.Bucket, wanted.Path, c.Name),
+		}})
+		s.wait.database = append(s.wait.database, "a name whose archive is empty") // Waived or not.
 		return
 	}
 	full := s.archive.Full()
@@ -211,8 +239,8 @@ func (s *state) judgeIdentity() {
 	}
 	s.refuse(contract.Findings{{
 		Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
-		Message: fmt.Sprintf("the database is gone and its archive is full: s3://%s/%s/%s can be recovered from %s on. A new, empty database of its name would pass for it; in the same folder it could not even archive: CloudNativePG would call it ready while nothing is backed up",
-			wanted.Bucket, wanted.Path, server, s.archive.Windows[server].RecoverableSince),
+		Message: fmt.Sprintf("the database is gone and its archive is full: s3://%s/%s/%s can be recovered. A new, empty database of its name would pass for it; in the same folder it could not even archive: CloudNativePG would call it ready while nothing is backed up",
+			wanted.Bucket, wanted.Path, server),
 		Fix: fmt.Sprintf("write spec.bootstrap.recovery: {source: %s} to bring it back, or choose another name for an empty database", c.Name),
 	}})
 	s.wait.database = append(s.wait.database, "spec.bootstrap.recovery to bring back what its full archive holds") // Waived or not.

@@ -84,6 +84,8 @@ type state struct {
 	// archive is this claim's ObjectStore; archiveKnown is false while nobody has looked for one.
 	archive      world.Archive
 	archiveKnown bool
+	// archived is true where the in-tree method has made a backup under this name.
+	archived bool
 
 	found contract.Findings
 	// missing are findings that refuse nothing: about the control plane itself, and about how a database that lives was
