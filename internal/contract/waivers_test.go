@@ -65,6 +65,14 @@ spec.configuration.destinationPath: is missing [CNPG-2.2]`
 	}
 }
 
+// TestAWaiverKeepsTheReasonThatWasThere: what the specification itself allows is not the platform's decision.
+func TestAWaiverKeepsTheReasonThatWasThere(t *testing.T) {
+	found := contract.Waivers{"CNPG-1.2": "the platform's"}.Apply(contract.Findings{{Rule: "CNPG-1.2", Waiver: "the specification's"}})
+	if got := found[0].Waiver; got != "the specification's" {
+		t.Errorf("the reason is now %q", got)
+	}
+}
+
 func TestFindingsSort(t *testing.T) {
 	found := contract.Findings{
 		{Object: "b", Path: "x", Rule: "ZDL-01", Message: "2"}, {Object: "b", Path: "x", Rule: "ZDL-01", Message: "1"},

@@ -53,7 +53,7 @@ func (p *Plane) upKubernetes(ctx context.Context) error {
 			"--client-ca-file=" + p.path("pki", "ca.crt"),
 			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + p.path("pki", "sa.pub"),
 			"--service-account-signing-key-file=" + p.path("pki", "sa.key"),
-			"--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=RBAC", "--allow-privileged=true", "--profiling=false",
+			"--service-cluster-ip-range=10.0.0.0/16", "--authorization-mode=RBAC", "--allow-privileged=true", "--profiling=false",
 			// Two hundred claims at once are one of the tests; nobody else uses this server.
 			"--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000",
 		},
