@@ -166,6 +166,51 @@ func TestRunFunctionRefusesOnce(t *testing.T) {
 	}
 }
 
+// What the function asks to see may come with the first call, because the pipeline's step has it seeded, or with the second,
+// because Crossplane has looked it up: the answer is the same, and the questions stay.
+func TestRunFunctionSeeded(t *testing.T) {
+	ask := func(required map[string]*fnv1.Resources) *fnv1.RunFunctionResponse {
+		req := request(t, minimalXR, minimalPolicy)
+		req.RequiredResources = required
+		rsp, err := testFunction().RunFunction(context.Background(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, fatal := fatalOf(rsp); fatal {
+			t.Fatalf("refused: %s", text)
+		}
+		return rsp
+	}
+	class := yamlStruct(t, `{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: postgres-retain}, provisioner: pd.csi.storage.gke.io,
+  reclaimPolicy: Retain, volumeBindingMode: WaitForFirstConsumer, allowVolumeExpansion: true}`)
+	looked := func(asks *fnv1.Requirements) map[string]*fnv1.Resources {
+		out := map[string]*fnv1.Resources{}
+		for name := range asks.GetResources() {
+			out[name] = &fnv1.Resources{}
+		}
+		out["storage-class"] = &fnv1.Resources{Items: []*fnv1.Resource{{Resource: class}}}
+		return out
+	}
+	first := ask(nil) // Nothing is answered, and nothing is refused for that.
+	second := ask(looked(first.GetRequirements()))
+	if diff := cmp.Diff(first.GetRequirements(), second.GetRequirements(), protocmp.Transform()); diff != "" {
+		t.Errorf("The questions should come to rest: -before, +after the answers:\n%s", diff)
+	}
+	for _, seeded := range []map[string]*fnv1.Resources{
+		{"storage-class": looked(nil)["storage-class"]},              // Only some.
+		looked(first.GetRequirements()),                              // All.
+		{"other-step": {Items: []*fnv1.Resource{{Resource: class}}}}, // None of ours.
+	} {
+		rsp := ask(seeded)
+		if diff := cmp.Diff(first.GetRequirements(), rsp.GetRequirements(), protocmp.Transform()); diff != "" {
+			t.Errorf("Seeded with %d: the same should be asked: -unseeded, +seeded:\n%s", len(seeded), diff)
+		}
+		if got := ask(looked(rsp.GetRequirements())); !proto.Equal(got, second) {
+			t.Errorf("Seeded with %d: another answer in the end:\n%s", len(seeded), cmp.Diff(second, got, protocmp.Transform()))
+		}
+	}
+}
+
 func TestRunFunctionKeepsThePipeline(t *testing.T) {
 	req := request(t, minimalXR, minimalPolicy)
 	earlier := &fnv1.Resource{Resource: yamlStruct(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: other}}`), Ready: fnv1.Ready_READY_TRUE}

@@ -203,12 +203,12 @@ func answer(f *Function, composite, policy manifest.Object, observed, required [
 
 // belongs keeps several claims in one call apart.
 func belongs(o, composite manifest.Object) bool {
-	of := manifest.String(o, "metadata", "labels", hardened.LabelClaim)
-	name := manifest.String(composite, "spec", "claimRef", "name")
+	of, in := manifest.String(o, "metadata", "labels", hardened.LabelClaim), manifest.String(o, "metadata", "labels", hardened.LabelClaimNamespace)
+	name, namespace := manifest.String(composite, "spec", "claimRef", "name"), manifest.String(composite, "spec", "claimRef", "namespace")
 	if name == "" {
-		name = composite.Name()
+		name, namespace = composite.Name(), composite.Namespace()
 	}
-	return of == "" || of == name
+	return (of == "" || of == name) && (in == "" || in == namespace)
 }
 
 func lookUp(ask *fnv1.ResourceSelector, required []manifest.Object) *fnv1.Resources {

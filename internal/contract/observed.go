@@ -375,6 +375,10 @@ func judgeObservedBucket(o Observed) (Findings, string) {
 	return nil, ""
 }
 
+// unencrypted are provisioners whose disks are only encrypted where the class says so: EBS, in EKS Auto Mode, and by its
+// old name. The disks of Google and Azure always are; other stores encrypt below the class or have their own words for it.
+var unencrypted = []string{"ebs.csi.aws.com", "ebs.csi.eks.amazonaws.com", "kubernetes.io/aws-ebs"}
+
 // JudgeStorageClass judges layer 2 as it really is (CNPG-4.2). A nil class does not exist.
 func JudgeStorageClass(name string, s *world.StorageClass) Findings {
 	object := "StorageClass " + name
@@ -395,7 +399,7 @@ func JudgeStorageClass(name string, s *world.StorageClass) Findings {
 	if !s.Expandable {
 		refuse("allowVolumeExpansion", "false", "a full volume stops the database and cannot grow", "set allowVolumeExpansion: true")
 	}
-	if s.Provisioner == "ebs.csi.aws.com" && !slices.Contains([]string{"true", "True", "1"}, s.Parameters["encrypted"]) {
+	if slices.Contains(unencrypted, s.Provisioner) && !slices.Contains([]string{"true", "True", "1"}, s.Parameters["encrypted"]) {
 		refuse("parameters.encrypted", s.Parameters["encrypted"], "disks that outlive their database are not encrypted", `delete the class and apply one with encrypted: "true"`)
 	}
 	return found

@@ -94,6 +94,8 @@ func TestJudgeObserved(t *testing.T) {
 		"KeysLost":          {"the store no longer has them", func(o *contract.Observed) { o.Keys = world.Secret{Reason: "secret retained"} }, "CNPG-3.3", contract.Violated},
 		"Deletable":         {"something overwrites managementPolicies", func(o *contract.Observed) { o.Deletable = []string{"cluster"} }, "CNPG-4.1", contract.Violated},
 		"ClassDeletes":      {"somebody made the class anew", func(o *contract.Observed) { o.StorageClass.ReclaimPolicy = "Delete" }, "CNPG-4.2", contract.Violated},
+		"ClassInTheClear":   {"EKS Auto Mode, without encrypted", func(o *contract.Observed) { o.StorageClass.Provisioner = "ebs.csi.eks.amazonaws.com" }, "CNPG-4.2", contract.Violated},
+		"ClassOldName":      {"the driver that was part of Kubernetes", func(o *contract.Observed) { o.StorageClass.Provisioner = "kubernetes.io/aws-ebs" }, "CNPG-4.2", contract.Violated},
 		"ClassGone":         {"somebody deleted it", func(o *contract.Observed) { o.StorageClass = nil }, "CNPG-4.2", contract.Violated},
 		"ClassUnknown":      {"nobody has looked", func(o *contract.Observed) { o.StorageClassKnown = false }, "CNPG-4.2", contract.Pending},
 		"Governance":        {"somebody lowered the lock", func(o *contract.Observed) { o.Bucket.Mode = "GOVERNANCE" }, "CNPG-4.3", contract.Violated},

@@ -40,6 +40,13 @@ func TestStatusIsBounded(t *testing.T) {
 		for _, o := range w.Observed {
 			shout(o)
 		}
+		// Three tablespaces that somebody added by hand, each on a class that deletes its disk: a finding for each.
+		manifest.Map(w.Live(hardened.Cluster), "spec")["tablespaces"] = []any{
+			map[string]any{"name": endless, "storage": map[string]any{"size": "1Gi", "storageClass": endless}},
+			map[string]any{"name": "b", "storage": map[string]any{"size": endless, "storageClass": "gp3"}},
+			map[string]any{"name": "c", "storage": map[string]any{"size": "1Gi"}},
+		}
+		w.Required["cluster"] = []manifest.Object{w.Live(hardened.Cluster)}
 		for _, dead := range []bool{false, true} {
 			if dead {
 				w.Required["cluster"], w.Required["archive"] = nil, nil

@@ -3,7 +3,6 @@ package reconcile_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
@@ -40,66 +39,107 @@ var failures = map[string]func(o manifest.Object){
 	},
 }
 
+// methods are policies under which a database is protected in other ways.
+var methods = map[string]string{
+	"plugin":   defaultPolicy,
+	"existing": `{apiVersion: hardened-postgres.fn.bizmatters.io/v1beta1, kind: Policy, bucket: {mode: existing, name: b-b, region: r, endpointURL: "https://s3.example.com"}, credentials: {secretStoreRef: {name: s}}}`,
+	"in-tree":  `{apiVersion: hardened-postgres.fn.bizmatters.io/v1beta1, kind: Policy, bucket: {prefix: a, region: r}, credentials: {secretStoreRef: {name: s}}, backup: {method: inTree}}`,
+}
+
+// gate is what has to be observed in force before a database may come into being (ZDL-03).
+var gate = map[string][]string{
+	"plugin":   {"bucket", "bucket-object-lock", "bucket-versioning", "credentials", "object-store"},
+	"existing": {"bucket", "bucket-object-lock", "bucket-versioning", "credentials", "object-store", "bucket-encryption", "bucket-public-access-block"},
+	"in-tree":  {"bucket", "bucket-object-lock", "bucket-versioning", "credentials"},
+}
+
 // TestNothingObservedIsLetGo is ZDL-04: for any subset of what can be observed, any failure in it and any question that
-// is still open, whatever is observed is in the answer, or the answer refuses and changes nothing.
+// is still open, whatever is observed is in the answer, or the answer refuses and changes nothing. And it is ZDL-03: no
+// Cluster comes into being in any of them unless everything the gate waits for is observed, and unfailing.
 func TestNothingObservedIsLetGo(t *testing.T) {
-	kinds := manifest.SortedKeys(failures)
+	rounds := 200
+	if testing.Short() {
+		rounds = 20
+	}
 	for _, scope := range []claim.Scope{claim.ClusterScoped, claim.Namespaced} {
-		healthy := fixture.Observed(t, document(t, defaultClaim), document(t, defaultPolicy), scope)
-		names := manifest.SortedKeys(healthy.Observed)
-		refusals := 0
-		rounds := 300
-		if testing.Short() {
-			rounds = 40
-		}
-		for round := range rounds {
-			random := rand.New(rand.NewPCG(7, uint64(round)))
-			w := *healthy
-			w.Observed, w.Required = map[string]manifest.Object{}, map[string][]manifest.Object{}
-			story := ""
-			for _, name := range names {
-				if random.IntN(4) == 0 {
+		for method, policy := range methods {
+			healthy := fixture.Observed(t, document(t, defaultClaim), document(t, policy), scope)
+			refusals, made := 0, 0
+			for round := range rounds {
+				w, broken, story := wounded(healthy, uint64(round))
+				out := w.Ask()
+				story = fmt.Sprintf("%s, %s, round %d (%s)", scope, method, round, story)
+				if len(out.Refused) > 0 {
+					refusals++
+					if len(out.Composed) > 0 {
+						t.Fatalf("%s: a refusal should emit nothing", story)
+					}
 					continue
 				}
-				o := manifest.Object(manifest.CopyMap(healthy.Observed[name]))
-				if random.IntN(3) == 0 {
-					kind := kinds[random.IntN(len(kinds))]
-					failures[kind](o)
-					story += fmt.Sprintf("%s: %s; ", name, kind)
+				for name := range w.Observed {
+					if !emits(out.Composed, name) {
+						t.Fatalf("%s: %s is observed and would be deleted", story, name)
+					}
 				}
-				w.Observed[name] = o
-			}
-			for _, ask := range manifest.SortedKeys(healthy.Required) {
-				switch random.IntN(3) {
-				case 0: // Not answered.
-				case 1:
-					w.Required[ask] = nil
-				case 2:
-					w.Required[ask] = healthy.Required[ask]
+				answer, answered := w.Required["cluster"]
+				if w.Observed["cluster"] != nil || len(answer) > 0 || !emits(out.Composed, "cluster") {
+					continue
 				}
-			}
-			out := w.Ask()
-			if len(out.Refused) > 0 {
-				refusals++
-				if len(out.Composed) > 0 {
-					t.Fatalf("round %d (%s): a refusal should emit nothing", round, story)
+				made++
+				if !answered {
+					t.Fatalf("%s: nobody knows whether there is a Cluster, and one is made", story)
 				}
-				continue
-			}
-			var emitted []string
-			for _, c := range out.Composed {
-				emitted = append(emitted, c.Name)
-			}
-			for name := range w.Observed {
-				if !slices.Contains(emitted, name) {
-					t.Fatalf("round %d (%s): %s is observed and would be deleted", round, story, name)
+				for _, name := range gate[method] {
+					if w.Observed[name] == nil || broken[name] {
+						t.Fatalf("%s: a Cluster comes into being without %s in force", story, name)
+					}
 				}
 			}
-		}
-		if refusals == rounds {
-			t.Errorf("%s: every round was refused, so nothing was shown", scope)
+			if refusals == rounds || made == 0 && !testing.Short() {
+				t.Errorf("%s, %s: of %d rounds %d were refused and %d made a Cluster: nothing was shown", scope, method, rounds, refusals, made)
+			}
 		}
 	}
+}
+
+// wounded is a part of a healthy world with failures in it, and which of its resources no longer say what they did.
+func wounded(healthy *fixture.World, seed uint64) (w *fixture.World, broken map[string]bool, story string) {
+	random := rand.New(rand.NewPCG(7, seed))
+	kinds := manifest.SortedKeys(failures)
+	copied := *healthy
+	w, broken = &copied, map[string]bool{}
+	w.Observed, w.Required = map[string]manifest.Object{}, map[string][]manifest.Object{}
+	young := random.IntN(2) == 0 // A database that has yet to be made, and has never been.
+	for _, name := range manifest.SortedKeys(healthy.Observed) {
+		if random.IntN(4) == 0 || young && (name == "cluster" || name == "scheduled-backup") {
+			continue
+		}
+		o := manifest.Object(manifest.CopyMap(healthy.Observed[name]))
+		if young && name == "object-store" {
+			delete(manifest.Map(o, "status", "atProvider", "manifest"), "status")
+		}
+		if random.IntN(6) == 0 {
+			kind := kinds[random.IntN(len(kinds))]
+			failures[kind](o)
+			story += fmt.Sprintf("%s: %s; ", name, kind)
+			harmless := kind == "no labels" || kind == "no policies" || kind == "empty copy" && o.Kind() != "Object"
+			broken[name] = !harmless
+		}
+		w.Observed[name] = o
+	}
+	for _, ask := range manifest.SortedKeys(healthy.Required) {
+		switch n := random.IntN(4); {
+		case n == 0: // Not answered.
+		case n == 1 || young && ask == "cluster":
+			w.Required[ask] = nil
+		default:
+			w.Required[ask] = healthy.Required[ask]
+		}
+	}
+	if young {
+		w.Required["schedule"] = nil // The in-tree method asks while there is none.
+	}
+	return w, broken, story
 }
 
 // TestGateOpensOneWay: with the lock, the versioning or the keys not observed in force there is no new Cluster; with the
@@ -127,11 +167,7 @@ func TestGateOpensOneWay(t *testing.T) {
 // TestFixpoint: what is emitted, observed as it is, makes the same emitted again; and the same call gives the same.
 func TestFixpoint(t *testing.T) {
 	for _, scope := range []claim.Scope{claim.ClusterScoped, claim.Namespaced} {
-		for name, policy := range map[string]string{
-			"plugin":   defaultPolicy,
-			"existing": `{apiVersion: hardened-postgres.fn.bizmatters.io/v1beta1, kind: Policy, bucket: {mode: existing, name: b-b, region: r, endpointURL: "https://s3.example.com"}, credentials: {secretStoreRef: {name: s}}}`,
-			"in-tree":  `{apiVersion: hardened-postgres.fn.bizmatters.io/v1beta1, kind: Policy, bucket: {prefix: a, region: r}, credentials: {secretStoreRef: {name: s}}, backup: {method: inTree}}`,
-		} {
+		for name, policy := range methods {
 			w := fixture.Observed(t, document(t, defaultClaim), document(t, policy), scope)
 			first := w.Ask()
 			for range 50 {
