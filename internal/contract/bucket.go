@@ -9,7 +9,7 @@ import (
 )
 
 // Layer 3 (CNPG-4.3): the managed resources of provider-aws that make a bucket in which nobody can destroy a backup.
-// Only forProvider counts: what stands in initProvider is applied once and never again.
+// What protects has to stand in forProvider: initProvider is applied once and never again. What does harm does it there too.
 
 // concerns says whether the bucket behind a document holds, or may hold, an archive. In a set that names its archives
 // other buckets are somebody else's, unless they are locked.
@@ -18,8 +18,11 @@ func (j *judge) concerns(d *document) bool {
 		return true
 	}
 	b := j.bucketNamed(j.bucketOf(d))
-	return len(b.archived) > 0 || b.lock != nil
+	return b.name == "" || len(b.archived) > 0 || len(b.locks) > 0
 }
+
+// providers are the places of a managed resource that reach S3.
+var providers = []string{"forProvider", "initProvider"}
 
 func (j *judge) refuseBucket(d *document, path, value, message, fix string) {
 	if j.concerns(d) {
@@ -28,12 +31,14 @@ func (j *judge) refuseBucket(d *document, path, value, message, fix string) {
 }
 
 func judgeBucket(j *judge, d *document) {
-	forProvider := sub(d.spec, "forProvider")
-	if on, _ := boolean(forProvider, "forceDestroy"); on {
-		j.refuseBucket(d, "spec.forProvider.forceDestroy", "true", "deleting the resource first deletes every object in the bucket", "write forceDestroy: false")
-	}
-	if on, said := boolean(forProvider, "objectLockEnabled"); said && !on {
-		j.refuseBucket(d, "spec.forProvider.objectLockEnabled", "false", "a bucket made without Object Lock protects nothing", "write objectLockEnabled: true")
+	for _, provider := range providers {
+		at, asked := "spec."+provider, sub(d.spec, provider)
+		if on, _ := boolean(asked, "forceDestroy"); on {
+			j.refuseBucket(d, at+".forceDestroy", "true", "deleting the resource first deletes every object in the bucket", "write forceDestroy: false")
+		}
+		if on, said := boolean(asked, "objectLockEnabled"); said && !on {
+			j.refuseBucket(d, at+".objectLockEnabled", "false", "a bucket made without Object Lock protects nothing", "write objectLockEnabled: true")
+		}
 	}
 }
 
@@ -111,9 +116,11 @@ func judgeOwnership(j *judge, d *document) {
 }
 
 func judgeACL(j *judge, d *document) {
-	switch acl := text(sub(d.spec, "forProvider"), "acl"); acl {
-	case "public-read", "public-read-write", "authenticated-read":
-		j.refuseBucket(d, "spec.forProvider.acl", acl, "makes backups readable for everybody", "remove the BucketACL")
+	for _, provider := range providers {
+		switch acl := text(sub(d.spec, provider), "acl"); acl {
+		case "public-read", "public-read-write", "authenticated-read":
+			j.refuseBucket(d, "spec."+provider+".acl", acl, "makes backups readable for everybody", "remove the BucketACL")
+		}
 	}
 }
 
@@ -156,10 +163,16 @@ func judgeBucketComplete(j *judge, b *bucketState) {
 
 // judgeLockTerms: every object a recovery inside the window needs is still locked then (ZDL-01).
 func judgeLockTerms(j *judge, b *bucketState) {
-	if b.lock == nil || b.lock.observed || !j.concerns(b.lock) {
-		return
+	for _, d := range b.locks {
+		if !d.observed && j.concerns(d) {
+			j.judgeLockTerm(b, d)
+		}
 	}
-	forProvider := sub(b.lock.spec, "forProvider")
+}
+
+// judgeLockTerm judges one of the locks of a bucket: of two, either may be in force.
+func (j *judge) judgeLockTerm(b *bucketState, d *document) {
+	forProvider := sub(d.spec, "forProvider")
 	days, ok := lockDays(first(first(forProvider, "rule"), "defaultRetention"))
 	if !ok {
 		return // Already refused.
@@ -177,7 +190,7 @@ func judgeLockTerms(j *judge, b *bucketState) {
 	least := lock.MinDays(retention, gap)
 	refuse := func(message string, fix string) {
 		at := firstAt(forProvider, "spec.forProvider", "rule", "defaultRetention") + ".days"
-		j.refuse(b.lock, "ZDL-01", at, strconv.FormatInt(days, 10), message, fix)
+		j.refuse(d, "ZDL-01", at, strconv.FormatInt(days, 10), message, fix)
 	}
 	switch most := j.options.MaxLockDays; {
 	case days < least:
@@ -209,8 +222,8 @@ func (j *judge) lockDaysOf(c *cluster) int64 {
 	if c == nil || c.archive.bucket == "" {
 		return j.options.LockDays
 	}
-	if b := j.bucketNamed(c.archive.bucket); b.lock != nil {
-		if days, ok := lockDays(first(first(sub(b.lock.spec, "forProvider"), "rule"), "defaultRetention")); ok {
+	for _, d := range j.bucketNamed(c.archive.bucket).locks {
+		if days, ok := lockDays(first(first(sub(d.spec, "forProvider"), "rule"), "defaultRetention")); ok {
 			return days
 		}
 	}

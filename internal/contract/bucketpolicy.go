@@ -2,17 +2,19 @@ package contract
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
 // statement is one statement of a bucket policy; Principal, Action and the rest may each be one string or a list.
 type statement struct {
-	Effect    string
-	Principal any
-	Action    any
-	NotAction any
-	Resource  any
-	Condition map[string]map[string]any
+	Effect       string
+	Principal    any
+	NotPrincipal any
+	Action       any
+	NotAction    any
+	Resource     any
+	Condition    map[string]map[string]any
 }
 
 // denied are the actions a bucket policy has to deny to everybody, whatever else they may do (CNPG-4.3).
@@ -32,15 +34,28 @@ func judgeBucketPolicy(j *judge, d *document) {
 		refuse("is not a policy that S3 can read", "write a JSON document with Version and Statement")
 		return
 	}
+	bucket := j.bucketOf(d)
 	tls := false
 	deniedToAll := make([]bool, len(denied))
+	reserved := make([]bool, len(lowering))
 	for _, s := range policy.Statement {
 		everybody := isEverybody(s.Principal)
 		if s.Effect == "Allow" && everybody && len(s.Condition) == 0 {
 			refuse("allows something to everybody", "name the principal")
 		}
+		if s.Effect == "Allow" && s.NotPrincipal != nil {
+			refuse("allows something to everybody but some", "name the principal")
+		}
 		if s.Effect != "Deny" || !everybody {
 			continue
+		}
+		if len(s.Condition) == 0 || onlySpares(s.Condition, j.options.Administrators) {
+			for i, action := range lowering {
+				reserved[i] = reserved[i] || covers(s.Action, action) && reaches(s.Resource, bucket, "")
+			}
+		}
+		if !reaches(s.Resource, bucket, "/*") {
+			continue // Backups are objects; what is denied elsewhere protects none.
 		}
 		if strings.EqualFold(word(s.Condition["Bool"]["aws:SecureTransport"]), "false") && len(s.Condition) == 1 && covers(s.Action, "s3:*") {
 			tls = true
@@ -57,9 +72,58 @@ func judgeBucketPolicy(j *judge, d *document) {
 	}
 	for i := range denied {
 		if !deniedToAll[i] {
-			refuse("does not deny "+denied[i].action+": "+denied[i].without, "add a statement that denies it to everybody, without a condition")
+			refuse("does not deny "+denied[i].action+": "+denied[i].without, "add a statement that denies it to everybody for all objects of the bucket, without a condition")
 		}
 	}
+	for i, action := range lowering {
+		if len(j.options.Administrators) > 0 && !reserved[i] {
+			refuse("does not deny "+action+" to all but the platform's administrators: whoever owns the bucket can lower its protection for what is written from then on",
+				"add a statement that denies it to everybody on the bucket under ArnNotLike aws:PrincipalArn")
+		}
+	}
+}
+
+// lowering are the actions by which a bucket's protection is lowered for what is written afterwards; where the platform
+// names administrators, only those may.
+var lowering = []string{
+	"s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy",
+}
+
+// onlySpares says whether a condition leaves out these administrators, or some of them, and nobody else.
+func onlySpares(condition map[string]map[string]any, administrators []string) bool {
+	arns := condition["ArnNotLike"]
+	if len(condition) != 1 || len(arns) != 1 {
+		return false
+	}
+	switch spared := arns["aws:PrincipalArn"].(type) {
+	case string:
+		return slices.Contains(administrators, spared)
+	case []any:
+		return !slices.ContainsFunc(spared, func(one any) bool { arn, _ := one.(string); return !slices.Contains(administrators, arn) })
+	}
+	return false
+}
+
+// reaches says whether the resources of a statement take in the bucket itself (what is "") or all of its objects ("/*").
+// A bucket the set does not name is believed to be the one the policy names.
+func reaches(resource any, bucket, what string) bool {
+	switch r := resource.(type) {
+	case string:
+		_, name, found := strings.Cut(r, ":s3:::")
+		switch {
+		case r == "*" || found && name == "*":
+			return true
+		case !found:
+			return false
+		case bucket == "":
+			named, rest, isObject := strings.Cut(name, "/")
+			return named != "" && (isObject && "/"+rest == what || !isObject && what == "")
+		}
+		return name == bucket+what || name == bucket+"*" || name == "*"+what
+	case []any:
+		return slices.ContainsFunc(r, func(one any) bool { return reaches(one, bucket, what) })
+	}
+	return false
 }
 
 // statements reads one statement or a list of them.

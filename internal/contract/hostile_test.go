@@ -107,6 +107,8 @@ func (c *hostileCase) option(t *testing.T, line string) {
 		c.options.Complete = true
 	case "composed":
 		c.options.Composed = true
+	case "administrators":
+		c.options.Administrators = strings.Fields(number)
 	case "retentionDays":
 		c.options.RetentionDays = n
 	default:

@@ -171,7 +171,7 @@ type archive struct {
 type bucketState struct {
 	name    string
 	bucket  *document
-	lock    *document
+	locks   []*document
 	has     map[kind]bool
 	sources []*document
 	// archived are the Clusters that archive into it.
@@ -214,7 +214,7 @@ func (j *judge) relate() {
 			case bucket:
 				b.bucket = d
 			case bucketLock:
-				b.lock = d
+				b.locks = append(b.locks, d)
 			}
 		}
 	}
@@ -318,10 +318,11 @@ func (j *judge) bucketOf(d *document) string {
 	if external != "" {
 		return external
 	}
-	// A selector: where the set holds one bucket it can only mean that.
+	// A selector: the one bucket of the set that has its labels.
 	only := ""
+	labels := sub(sub(forProvider, "bucketSelector"), "matchLabels")
 	for i := range j.documents {
-		if b := &j.documents[i]; b.kind == bucket {
+		if b := &j.documents[i]; b.kind == bucket && carries(b, labels) {
 			if only != "" {
 				return ""
 			}
@@ -329,6 +330,17 @@ func (j *judge) bucketOf(d *document) string {
 		}
 	}
 	return only
+}
+
+// carries says whether a document has all of some labels.
+func carries(d *document, labels node) bool {
+	own := sub(sub(d.body, "metadata"), "labels")
+	for name, value := range labels {
+		if own[name] != value {
+			return false
+		}
+	}
+	return true
 }
 
 func (j *judge) bucketNamed(name string) *bucketState {

@@ -20,6 +20,9 @@ type Options struct {
 	RetentionDays, LockDays int64
 	// MaxLockDays bounds the lock; 0 means no bound (ZDL-01).
 	MaxLockDays int64
+	// Administrators are the only principals who may lower a bucket's protection; without any nobody is told apart
+	// (CNPG-4.3).
+	Administrators []string
 	// Complete says that the set holds everything there is: what a Cluster needs and the set lacks is then missing, not
 	// merely elsewhere. True for what this product emits; for somebody's files only where that person says so, because
 	// an ExternalSecret or a PodMonitor is as likely to lie in another directory. A set that is emitted stage by stage
@@ -41,6 +44,7 @@ func OptionsFor(p *v1beta1.Policy) Options {
 		RetentionDays:    p.Backup.RetentionDays,
 		LockDays:         p.Bucket.LockDays,
 		MaxLockDays:      p.Bucket.MaxLockDays,
+		Administrators:   p.Bucket.Administrators,
 		Complete:         true,
 		Composed:         true,
 	}
