@@ -28,7 +28,7 @@ func parameterChecks() []check {
 	each := func(names []string, cel string) string {
 		return "variables.parameters.all(k, !(k in " + list(names...) + ") || " + cel + ")"
 	}
-	on := []string{"fsync", "full_page_writes", "autovacuum", "wal_log_hints"}
+	on := []string{"fsync", "full_page_writes", "autovacuum", "track_counts", "wal_log_hints"}
 	off := []string{"zero_damaged_pages", "ignore_checksum_failure", "ignore_invalid_pages", "default_transaction_read_only", "allow_alter_system"}
 	counts := []string{"max_wal_senders", "max_replication_slots"}
 	timeouts := []string{"wal_sender_timeout", "wal_receiver_timeout"}

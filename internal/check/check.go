@@ -166,6 +166,9 @@ func (j *judge) manifests(docs []source.Document) {
 // owner is the claim an object belongs to, as its labels say; another's object is taken for a claim's of its own name.
 func owner(o manifest.Object) (namespace, name string) {
 	labels := manifest.Map(o, "metadata", "labels")
+	if theirs := manifest.String(labels, v1alpha1.Group+"/claim-namespace"); o.Namespace() != "" && theirs != "" && theirs != o.Namespace() {
+		return o.Namespace(), o.Name() // Anybody can write a label; another's waiver is not had by it.
+	}
 	namespace, name = manifest.String(labels, v1alpha1.Group+"/claim-namespace"), manifest.String(labels, v1alpha1.Group+"/claim")
 	return cmp.Or(namespace, o.Namespace()), cmp.Or(name, o.Name())
 }

@@ -87,6 +87,7 @@ func judgeBase(j *judge, c *cluster) {
 			best, tightest = d, s
 		}
 	}
+	j.judgeTogether(c)
 	switch {
 	case best != nil:
 		j.add(best, judgeGap("spec.schedule", text(best.spec, "schedule"), tightest))
@@ -96,6 +97,26 @@ func judgeBase(j *judge, c *cluster) {
 			"add a ScheduledBackup with method: plugin")
 	case j.options.Complete:
 		j.refuse(c.document, "CNPG-3.1", "", "", "has no ScheduledBackup: without a base backup no archived WAL can be recovered", `add a ScheduledBackup with schedule: "0 0 */6 * * *"`)
+	}
+}
+
+// judgeTogether: schedules that are moderate one by one do not bury the bucket together.
+func (j *judge) judgeTogether(c *cluster) {
+	sum, most := 0.0, float64(j.options.MaxRunsPerDay)+0.5
+	for _, d := range c.schedules {
+		s, err := schedule.ParseCNPG(text(d.spec, "schedule"))
+		if err != nil || text(d.spec, "method") == methodSnapshot {
+			continue
+		}
+		if s.RunsPerDay() > most {
+			return // Already refused.
+		}
+		if sum += s.RunsPerDay(); sum > most {
+			j.refuse(d, "CNPG-3.1", "spec.schedule", text(d.spec, "schedule"),
+				"makes, together with the other schedules of "+c.String()+", "+strconv.FormatFloat(sum, 'f', 0, 64)+" full backups a day, the policy allows "+
+					strconv.FormatInt(j.options.MaxRunsPerDay, 10)+undeletable(sum, j.lockDaysOf(c)), "keep one of them")
+			return
+		}
 	}
 }
 

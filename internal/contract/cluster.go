@@ -64,6 +64,9 @@ func judgeFailover(j *judge, c *cluster) {
 	if on, said := boolean(c.spec, "enablePDB"); said && !on {
 		refuse("spec.enablePDB", "false", "a drain may evict the primary and its standbys at once", "write enablePDB: true")
 	}
+	if on, said := boolean(sub(sub(sub(c.spec, "probes"), "liveness"), "isolationCheck"), "enabled"); said && !on {
+		refuse("spec.probes.liveness.isolationCheck.enabled", "false", "a primary that is cut off from everything goes on running beside the one that replaces it", "remove it")
+	}
 	if n, _ := integer(sub(c.spec, "primaryLease"), "leaseDurationSeconds"); n > maxLease {
 		refuse("spec.primaryLease.leaseDurationSeconds", strconv.FormatInt(n, 10), fmt.Sprintf("a standby waits that long for the lease of a dead primary; %d seconds is the most", maxLease), "write leaseDurationSeconds: 10")
 	}

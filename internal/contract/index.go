@@ -16,6 +16,7 @@ const (
 	scheduledBackup
 	objectStore
 	imageCatalog
+	database
 	externalSecret
 	secretStore
 	secret
@@ -44,6 +45,7 @@ var kinds = func() map[groupKind]kind {
 		{manifest.ObjectGroupNamespaced, "Object"}:    wrapper,
 		{"postgresql.cnpg.io", "Cluster"}:             clusterKind,
 		{"postgresql.cnpg.io", "ScheduledBackup"}:     scheduledBackup,
+		{"postgresql.cnpg.io", "Database"}:            database,
 		{"postgresql.cnpg.io", "ImageCatalog"}:        imageCatalog,
 		{"postgresql.cnpg.io", "ClusterImageCatalog"}: imageCatalog,
 		{"barmancloud.cnpg.io", "ObjectStore"}:        objectStore,
@@ -103,7 +105,7 @@ func (j *judge) gather(set []manifest.Object) {
 }
 
 func (j *judge) take(body node, wrapped, observed bool, depth int) {
-	if len(body) == 0 || depth > maxNesting {
+	if len(body) == 0 {
 		return
 	}
 	metadata := sub(body, "metadata")
@@ -116,6 +118,12 @@ func (j *judge) take(body node, wrapped, observed bool, depth int) {
 		d.group = group
 	}
 	d.kind = kinds[groupKind{d.group, d.kindName}]
+	if depth > maxNesting {
+		j.refuse(&d, "CNPG-4.1", "", "", "is wrapped more often than anybody can judge", "write it into one Object, or bare")
+		d.kind, d.spec = unknown, nil
+		j.documents = append(j.documents, d)
+		return
+	}
 	if d.kind == unknown && strings.HasSuffix(d.kindName, "List") {
 		for _, item := range items(body, "items") {
 			n, _ := item.(node)

@@ -74,6 +74,7 @@ func JudgeManifests(set []manifest.Object, o Options) Findings {
 	for i := range j.documents {
 		d := &j.documents[i]
 		j.managed(i)
+		j.deployed(d)
 		j.exposed(d)
 		if d.observed {
 			continue // It asks what there is; the world answers, not this set.
@@ -109,6 +110,7 @@ var documentRules = map[kind][]func(*judge, *document){
 	prometheusRule:     {judgePrometheusRule},
 	scheduledBackup:    {judgeScheduledBackup},
 	imageCatalog:       {judgeImageCatalog},
+	database:           {judgeDatabase},
 	bucket:             {judgeBucket},
 	bucketVersioning:   {judgeVersioning},
 	bucketLock:         {judgeLockConfiguration},

@@ -399,6 +399,13 @@ func JudgeStorageClass(name string, s *world.StorageClass) Findings {
 	if !s.Expandable {
 		refuse("allowVolumeExpansion", "false", "a full volume stops the database and cannot grow", "set allowVolumeExpansion: true")
 	}
+	for i, option := range s.MountOptions {
+		for one := range strings.SplitSeq(option, ",") {
+			if one == "nobarrier" || one == "barrier=0" || one == "barrier=off" {
+				refuse(index("mountOptions", i), option, "the file system no longer makes the disk write through: what PostgreSQL has forced to disk is lost with the power", "delete the class and apply one without it")
+			}
+		}
+	}
 	if slices.Contains(unencrypted, s.Provisioner) && !slices.Contains([]string{"true", "True", "1"}, s.Parameters["encrypted"]) {
 		refuse("parameters.encrypted", s.Parameters["encrypted"], "disks that outlive their database are not encrypted", `delete the class and apply one with encrypted: "true"`)
 	}

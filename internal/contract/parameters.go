@@ -42,6 +42,7 @@ var parameterRules = map[string]parameterRule{
 	"fsync":                         mustBe(true, "a crash of the node corrupts the database, and its standbys with it"),
 	"full_page_writes":              mustBe(true, "a torn page after a crash cannot be repaired, and base backups taken meanwhile are broken"),
 	"autovacuum":                    mustBe(true, "transaction IDs run out and the database stops to protect itself"),
+	"track_counts":                  mustBe(true, "autovacuum does not start without it, and the database stops to protect itself"),
 	"zero_damaged_pages":            mustBe(false, "damaged pages are overwritten with zeros instead of being reported"),
 	"ignore_checksum_failure":       mustBe(false, "damaged pages are read, replicated and backed up as if they were sound"),
 	"ignore_invalid_pages":          mustBe(false, "recovery continues over damage and loses what lay there"),

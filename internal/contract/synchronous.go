@@ -28,6 +28,14 @@ func judgeSynchronous(j *judge, c *cluster) {
 	if method := text(s, "method"); method != "any" && method != "first" {
 		refuse(at+".method", method, "is not a way to choose synchronous standbys", "write method: any")
 	}
+	for _, key := range []string{"standbyNamesPre", "standbyNamesPost"} {
+		for i, name := range items(s, key) {
+			if name == "*" {
+				refuse(index(at+"."+key, i), "*", "is whoever connects, as often as they do: no commit need be on any instance that can be promoted", "remove it")
+				return
+			}
+		}
+	}
 	number, _ := integer(s, "number")
 	outside := int64(len(items(s, "standbyNamesPre")) + len(items(s, "standbyNamesPost")))
 	instances, _ := integer(c.spec, "instances")

@@ -193,6 +193,7 @@ func (a Archive) Full() []string {
 type StorageClass struct {
 	Provisioner, ReclaimPolicy, BindingMode string
 	Expandable                              bool
+	MountOptions                            []string
 	Parameters                              map[string]string
 }
 
@@ -205,6 +206,13 @@ func StorageClassOf(t manifest.Tree) StorageClass {
 		Parameters:    map[string]string{},
 	}
 	s.Expandable, _ = manifest.Bool(t, "allowVolumeExpansion")
+	for i := 0; ; i++ {
+		option := manifest.String(t, "mountOptions", strconv.Itoa(i))
+		if option == "" {
+			break
+		}
+		s.MountOptions = append(s.MountOptions, option)
+	}
 	for _, name := range t.Keys("parameters") {
 		s.Parameters[name] = manifest.String(t, "parameters", name)
 	}
