@@ -46,6 +46,12 @@ func Judge(docs []source.Document, o Options) report.Report {
 		case IsClaim(d.Object):
 			j.report.Claims++
 			j.claim(d)
+		case IsClaim(d.Unwrap().Object): // Somebody has a provider apply it.
+			j.report.Claims++
+			j.claim(d.Unwrap())
+			if o.Manifests {
+				manifests = append(manifests, d)
+			}
 		case o.Manifests && IsManifest(d.Object):
 			j.report.Manifests++
 			manifests = append(manifests, d)

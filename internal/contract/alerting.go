@@ -2,7 +2,9 @@ package contract
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Silent failures alert (CNPG-5.2). An alert whose metric does not exist never fires, and nobody notices: PromQL does
@@ -140,7 +142,7 @@ func (j *judge) alertsOn(c *cluster, metrics []string) bool {
 			continue
 		}
 		eachRule(d, func(rule node, _ rulePlace) {
-			if text(rule, "alert") == "" || found {
+			if text(rule, "alert") == "" || found || tooLate(text(rule, "for")) {
 				return
 			}
 			if named := text(sub(rule, "labels"), "cnpg_cluster"); named != "" && named != c.name {
@@ -152,6 +154,33 @@ func (j *judge) alertsOn(c *cluster, metrics []string) bool {
 		})
 	}
 	return found
+}
+
+// tooLate says whether an alert waits for more than an hour, or for nobody knows how long: it may as well not exist.
+func tooLate(wait string) bool {
+	if wait == "" || wait == "0" {
+		return false
+	}
+	total := time.Duration(0)
+	for wait != "" {
+		end := strings.IndexFunc(wait, func(r rune) bool { return r < '0' || r > '9' })
+		if end <= 0 {
+			return true
+		}
+		n, err := strconv.ParseInt(wait[:end], 10, 32)
+		wait = wait[end:]
+		unit := wait
+		if next := strings.IndexAny(wait, "0123456789"); next >= 0 {
+			unit = wait[:next]
+		}
+		size, known := map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+		if err != nil || !known { // Days, weeks and years are too late in any case.
+			return true
+		}
+		total += time.Duration(n) * size
+		wait = wait[len(unit):]
+	}
+	return total > time.Hour
 }
 
 // rulePlace is where in a PrometheusRule a rule stands.

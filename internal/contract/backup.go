@@ -126,8 +126,12 @@ func judgeGap(at, written string, s schedule.Schedule) Findings {
 	if gap <= MaxBackupGap {
 		return nil
 	}
+	longest := schedule.Duration(gap)
+	if longest == schedule.Duration(MaxBackupGap) {
+		longest = gap.String() // A little more than six hours is not six hours.
+	}
 	return Findings{{Rule: "CNPG-3.1", Path: at, Value: written,
-		Message: "leaves up to " + schedule.Duration(gap) + " without a base backup, the contract allows 6 hours: recovery would replay all WAL of that time, and one damaged file costs the rest",
+		Message: "leaves up to " + longest + " without a base backup, the contract allows 6 hours: recovery would replay all WAL of that time, and one damaged file costs the rest",
 		Fix:     fixSchedule}}
 }
 

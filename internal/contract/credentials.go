@@ -57,7 +57,7 @@ func judgeKeys(j *judge, c *cluster) {
 
 func (j *judge) externalSecretFor(namespace, target string) *document {
 	for i := range j.documents {
-		if d := &j.documents[i]; d.kind == externalSecret && d.namespace == namespace && targetOf(d) == target {
+		if d := &j.documents[i]; d.kind == externalSecret && (d.namespace == namespace || d.kindName == manyNamespaces) && targetOf(d) == target {
 			return d
 		}
 	}
@@ -113,7 +113,7 @@ func (j *judge) writesBucketKeys(d *document) bool {
 			continue
 		}
 		keys := sub(configuration, "s3Credentials")
-		if store.namespace == d.namespace && (text(sub(keys, "accessKeyId"), "name") == target || text(sub(keys, "secretAccessKey"), "name") == target) {
+		if (store.namespace == d.namespace || d.kindName == manyNamespaces) && (text(sub(keys, "accessKeyId"), "name") == target || text(sub(keys, "secretAccessKey"), "name") == target) {
 			return true
 		}
 	}

@@ -35,6 +35,9 @@ const (
 	bucketLifecycle
 )
 
+// manyNamespaces is the kind that makes an ExternalSecret in each of some namespaces.
+const manyNamespaces = "ClusterExternalSecret"
+
 type groupKind struct{ group, kind string }
 
 // kinds are the documents the contract has rules for. provider-aws serves each kind in two groups, cluster-scoped and
@@ -50,6 +53,7 @@ var kinds = func() map[groupKind]kind {
 		{"postgresql.cnpg.io", "ClusterImageCatalog"}: imageCatalog,
 		{"barmancloud.cnpg.io", "ObjectStore"}:        objectStore,
 		{"external-secrets.io", "ExternalSecret"}:     externalSecret,
+		{"external-secrets.io", manyNamespaces}:       externalSecret,
 		{"external-secrets.io", "SecretStore"}:        secretStore,
 		{"external-secrets.io", "ClusterSecretStore"}: secretStore,
 		{"", "Secret"}:                              secret,
@@ -130,6 +134,9 @@ func (j *judge) take(body node, wrapped, observed bool, depth int) {
 			j.take(n, wrapped, observed, depth+1)
 		}
 		return
+	}
+	if d.kind == externalSecret && d.kindName == manyNamespaces {
+		d.spec = sub(d.spec, "externalSecretSpec")
 	}
 	if has(d.spec, "managementPolicies") && onlyObserves(d.spec) {
 		d.observed = true

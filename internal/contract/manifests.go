@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"strings"
+
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
@@ -146,6 +148,9 @@ type judge struct {
 
 // refuse records a finding on a document.
 func (j *judge) refuse(d *document, rule, path, value, message, fix string) {
+	if d.kindName == manyNamespaces {
+		path = strings.Replace(path, "spec.", "spec.externalSecretSpec.", 1)
+	}
 	j.found = append(j.found, Finding{Rule: rule, Object: d.String(), Path: path, Value: shorten(value), Message: message, Fix: fix})
 }
 

@@ -116,18 +116,22 @@ func documents(name string, root *yaml.Node, above int) ([]Document, []error) {
 	if !ok && root.Tag == tagNull {
 		return nil, nil // Nothing but comments.
 	}
-	doc := Document{File: name, Object: object, Start: root.Line, root: root}
-	items, isList := object["items"].([]any)
-	if !isList || doc.Object.APIVersion() != "v1" || !strings.HasSuffix(doc.Object.Kind(), "List") {
-		return []Document{doc}, nil
+	return unlisted(nil, Document{File: name, Object: object, Start: root.Line, root: root}), nil
+}
+
+// unlisted appends what a document holds: itself, or the items of a List of whatever kind, Lists in it included. What
+// has a name is no List.
+func unlisted(docs []Document, doc Document) []Document {
+	items, isList := doc.Object["items"].([]any)
+	if !isList || doc.Object.APIVersion() == "" || doc.Object.Name() != "" || !strings.HasSuffix(doc.Object.Kind(), "List") {
+		return append(docs, doc)
 	}
-	docs := make([]Document, 0, len(items))
-	nodes := resolve(child(root, "items")).Content
+	nodes := resolve(child(doc.root, "items")).Content
 	for i, item := range items {
 		m, _ := item.(map[string]any)
-		docs = append(docs, Document{File: name, Object: m, Start: nodes[i].Line, root: resolve(nodes[i])})
+		docs = unlisted(docs, Document{File: doc.File, Object: m, Start: nodes[i].Line, root: resolve(nodes[i])})
 	}
-	return docs, nil
+	return docs
 }
 
 // shift moves the lines of a tree down, from their place in a document to their place in the file.

@@ -1,0 +1,33 @@
+package check_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/check"
+	"github.com/bizmatters/function-hardened-postgres/internal/source"
+)
+
+// TestAClaimIsOneWhereverItStands says that a claim is judged, at its own line, inside a provider's Object, in a List of
+// whatever kind, and in a List in a List.
+func TestAClaimIsOneWhereverItStands(t *testing.T) {
+	const claim = `{apiVersion: database.bizmatters.io/v1alpha1, kind: PostgresInstance, metadata: {name: orders, namespace: shop}, spec: {size: medium, instances: 1}}`
+	for name, text := range map[string]string{
+		"Bare":       "# one\n# two\n" + claim,
+		"InAnObject": "apiVersion: kubernetes.m.crossplane.io/v1alpha1\nkind: Object\nspec: {forProvider: {manifest: \n  " + claim + "}}\n",
+		"TypedList":  "apiVersion: database.bizmatters.io/v1alpha1\nkind: PostgresInstanceList\nitems:\n- " + claim,
+		"ListInList": "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: List, items: [\n  " + claim + "]}]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			docs, err := source.Read("f.yaml", strings.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			line := strings.Count(text[:strings.Index(text, claim)], "\n") + 1
+			r := check.Judge(docs, check.Options{Today: "2026-11-24"})
+			if r.Claims != 1 || len(r.Findings) != 1 || r.Findings[0].Rule != "CNPG-1.1" || r.Findings[0].Line != line {
+				t.Errorf("%d claims, line %d is asked for:\n%+v", r.Claims, line, r.Findings)
+			}
+		})
+	}
+}
