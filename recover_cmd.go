@@ -139,9 +139,6 @@ func (c *recoverCmd) judge(old, document manifest.Object, std *streams) (contrac
 		return found, nil
 	}
 	answers := bootstrap.Assumed(fresh, p, from)
-	if c.ArchiveBucket != "" {
-		answers = map[string][]manifest.Tree{bootstrap.AskSourceCluster: nil, bootstrap.AskSourceArchive: nil}
-	}
 	for name, ask := range bootstrap.Asks(fresh, p) {
 		for _, d := range required {
 			if o := d.Object; o.APIVersion() == ask.APIVersion && o.Kind() == ask.Kind && o.Name() == ask.Name && (o.Namespace() == ask.Namespace || o.Namespace() == "") {

@@ -69,13 +69,17 @@ func (c *renderCmd) Run(std *streams) error {
 
 	f := &Function{log: slog.New(slog.DiscardHandler), now: time.Now, complete: complete}
 	var out bytes.Buffer
-	rendered, refused := 0, 0
+	rendered, refused, asking := 0, 0, map[string][]string{}
 	for _, d := range documents {
 		if !check.IsClaim(d.Object) {
 			continue
 		}
 		rendered++
 		o := claim.InNamespace(d.Object, c.Namespace)
+		if alias := manifest.String(o, "spec", "connection", "alias"); complete && alias != "" {
+			alias = o.Namespace() + "/" + alias
+			asking[alias] = append(asking[alias], o.Name())
+		}
 		composite := claim.AsComposite(o, c.scope(o))
 		rsp, err := answer(f, composite, policy, objects(observed), objects(required))
 		if err != nil {
@@ -88,6 +92,12 @@ func (c *renderCmd) Run(std *streams) error {
 		}
 		if err := c.print(&out, composite, rsp, complete); err != nil {
 			return err
+		}
+	}
+	for _, alias := range manifest.SortedKeys(asking) {
+		if names := slices.Compact(slices.Sorted(slices.Values(asking[alias]))); len(names) > 1 {
+			// Each is printed as if it were alone, and only one can have it.
+			fmt.Fprintf(std.err, "# connection.alias %s is asked for by %s: whoever holds it in the cluster keeps it, and the others wait.\n", alias, strings.Join(names, " and ")) //nolint:errcheck // Nothing to do about a broken stderr.
 		}
 	}
 	switch {

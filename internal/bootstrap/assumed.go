@@ -11,12 +11,16 @@ import (
 )
 
 // Assumed answers Make's questions where there is no cluster to ask, for people who want to read what would be emitted:
-// the source is a healthy database of this product. What is known of its claim may be given; otherwise it is taken to be
-// one of defaults, of the same major, or of the one before where the claim says that it upgrades.
+// the source is a healthy database of this product, or gone where the claim says where its archive lies: nothing that was
+// made up may contradict the claim. What is known of its claim may be given; otherwise it is taken to be one of defaults,
+// of the same major, or of the one before where the claim says that it upgrades.
 func Assumed(c *claim.Claim, p *v1beta1.Policy, source *claim.Claim) map[string][]manifest.Tree {
 	name := sourceName(c)
 	if name == "" {
 		return nil
+	}
+	if r := c.Spec.Bootstrap.Recovery; r != nil && r.Archive != nil {
+		return map[string][]manifest.Tree{AskSourceCluster: nil, AskSourceArchive: nil}
 	}
 	lost := name == c.Name // A claim that brings its own database back: only the archive is left.
 	if source == nil {
