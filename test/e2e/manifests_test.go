@@ -3,11 +3,14 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
@@ -19,20 +22,17 @@ type variant struct {
 	claim kube.Object
 	// source is the claim it takes its data from, nil where there is none.
 	source kube.Object
+	// inTree backs up by CloudNativePG itself instead of the plugin.
+	inTree bool
 }
 
 // manifestsAdmitted: everything the function can emit — the examples, every major, every bootstrap — goes through
 // server-side apply and through CloudNativePG's admission without an unknown field and without a warning.
 func manifestsAdmitted(p *play) {
 	variants := p.examples()
-	for _, major := range []string{"14", "15", "16", "17", "18"} {
-		variants = append(variants, variant{name: "major " + major, claim: p.claim("major-"+major, map[string]any{"version": major})})
+	for major := firstMajor; major <= lastMajor; major++ {
+		variants = append(variants, p.ofMajor(strconv.Itoa(major))...)
 	}
-	variants = append(variants, variant{name: "recovery from an archive alone", claim: p.claim("salvage-db", map[string]any{
-		"version": "16", "database": "lost", "owner": "lost", "bootstrap": map[string]any{"recovery": map[string]any{"archive": map[string]any{
-			"bucket": "acme-prod-archive", "path": "somewhere/lost-db", "serverName": "lost-db-pg16", "version": "16",
-		}}},
-	})})
 
 	admitted := 0
 	for _, v := range variants {
@@ -42,6 +42,43 @@ func manifestsAdmitted(p *play) {
 		admitted += p.admit(v)
 	}
 	p.Logf("%d manifests of %d claims admitted", admitted, len(variants))
+}
+
+// ofMajor is a database of a major, made empty and recovered to every kind of target, from a source and from an archive
+// alone, with both methods of backup.
+func (p *play) ofMajor(major string) []variant {
+	p.Helper()
+	var out []variant
+	for _, inTree := range []bool{false, true} {
+		method := map[bool]string{false: "plugin", true: "in-tree"}[inTree]
+		out = append(out, variant{name: method + ", major " + major, claim: p.claim("major-"+major, map[string]any{"version": major}), inTree: inTree})
+		for _, target := range []map[string]any{
+			{},
+			{"targetTime": "2026-11-20T10:00:00Z", "exclusive": true},
+			{"targetLSN": "0/3000000"},
+			{"targetXID": "4711", "backupID": "20261120T000000"},
+			{"targetName": "before-release", "backupID": "20261120T000000"},
+			{"targetImmediate": true, "backupID": "20261120T000000"},
+		} {
+			for _, from := range []map[string]any{
+				{"source": "lost-db"},
+				{"archive": map[string]any{
+					"bucket": "acme-prod-archive", "path": "somewhere/lost-db", "serverName": "lost-db-pg" + major, "version": major,
+				}},
+			} {
+				recovery := maps.Clone(target)
+				maps.Copy(recovery, from)
+				out = append(out, variant{
+					name: fmt.Sprintf("%s, major %s, recovery %v", method, major, recovery),
+					claim: p.claim("salvage-db", map[string]any{
+						"version": major, "database": "lost", "owner": "lost", "bootstrap": map[string]any{"recovery": recovery},
+					}),
+					inTree: inTree,
+				})
+			}
+		}
+	}
+	return out
 }
 
 // examples are the claims the repository shows.
@@ -96,7 +133,7 @@ func (p *play) admit(v variant) int {
 		p.Errorf("%s: the claim itself: %v", v.name, err)
 		return 0
 	}
-	set, err := p.render(claim)
+	set, err := p.render(claim, v.inTree)
 	if err != nil {
 		p.Errorf("%s: %v", v.name, err)
 		return 0
@@ -125,15 +162,33 @@ func (p *play) admit(v variant) int {
 }
 
 // expectedWarning are the warnings that are known and documented (docs/compatibility.md).
-func expectedWarning(kube.Object, string) bool { return false }
+func expectedWarning(o kube.Object, warning string) bool {
+	return o.String("kind") == "Cluster" && o.Map("spec", "backup", "barmanObjectStore") != nil &&
+		strings.HasPrefix(warning, "Native support for Barman Cloud backups and recovery is deprecated")
+}
 
 // render has the product's own command print the complete set of a claim.
-func (p *play) render(claim kube.Object) ([]kube.Object, error) {
+func (p *play) render(claim kube.Object, inTree bool) ([]kube.Object, error) {
 	scope := "claim"
 	if p.world.Namespaced {
 		scope = "namespaced"
 	}
-	args := []string{"render", "--scope", scope, "--composition", filepath.Join(suite.plane.Repository, "apis", "composition-"+p.world.Suffix+".yaml")}
+	composition, err := os.ReadFile(filepath.Join(suite.plane.Repository, "apis", "composition-"+p.world.Suffix+".yaml"))
+	if err != nil {
+		return nil, err
+	}
+	if inTree {
+		const bucket = "        bucket:\n"
+		if !bytes.Contains(composition, []byte(bucket)) {
+			return nil, errors.New("the Composition has no bucket in its input, before which the method would stand")
+		}
+		composition = bytes.Replace(composition, []byte(bucket), []byte("        backup: {method: inTree}\n"+bucket), 1)
+	}
+	policy := filepath.Join(p.TempDir(), "composition.yaml")
+	if err := os.WriteFile(policy, composition, 0o600); err != nil {
+		return nil, err
+	}
+	args := []string{"render", "--scope", scope, "--composition", policy}
 	raw, err := json.Marshal(claim)
 	if err != nil {
 		return nil, err
