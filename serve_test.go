@@ -30,7 +30,7 @@ import (
 )
 
 // patience is how long anything in these tests may take before it counts as never.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // server is a function that serves in this process.
 type server struct {
