@@ -23,7 +23,8 @@ func TestAClaimIsOneWhereverItStands(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			line := strings.Count(text[:strings.Index(text, claim)], "\n") + 1
+			above, _, _ := strings.Cut(text, claim)
+			line := strings.Count(above, "\n") + 1
 			r := check.Judge(docs, check.Options{Today: "2026-11-24"})
 			if r.Claims != 1 || len(r.Findings) != 1 || r.Findings[0].Rule != "CNPG-1.1" || r.Findings[0].Line != line {
 				t.Errorf("%d claims, line %d is asked for:\n%+v", r.Claims, line, r.Findings)

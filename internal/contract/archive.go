@@ -232,7 +232,7 @@ func isDiverting(argument string) bool {
 		return slices.ContainsFunc(divertingArguments, func(long string) bool { return begins(name, long, "--") && name != "--" })
 	}
 	short := strings.TrimLeft(name, "-vqhzjJ") // Those without a value.
-	return strings.HasPrefix(name, "-") && short != "" && strings.Contains("tP", short[:1])
+	return strings.HasPrefix(name, "-") && (strings.HasPrefix(short, "t") || strings.HasPrefix(short, "P"))
 }
 
 func (j *judge) judgeArguments(a archive, part string, section node) {

@@ -39,14 +39,10 @@ func judgeBucketPolicy(j *judge, d *document) {
 	deniedToAll := make([]bool, len(denied))
 	reserved := make([]bool, len(lowering))
 	for _, s := range policy.Statement {
-		everybody := isEverybody(s.Principal)
-		if s.Effect == "Allow" && everybody && len(s.Condition) == 0 {
-			refuse("allows something to everybody", "name the principal")
+		if public := s.public(); public != "" {
+			refuse(public, "name the principal")
 		}
-		if s.Effect == "Allow" && s.NotPrincipal != nil {
-			refuse("allows something to everybody but some", "name the principal")
-		}
-		if s.Effect != "Deny" || !everybody {
+		if s.Effect != "Deny" || !isEverybody(s.Principal) {
 			continue
 		}
 		if len(s.Condition) == 0 || onlySpares(s.Condition, j.options.Administrators) {
@@ -81,6 +77,19 @@ func judgeBucketPolicy(j *judge, d *document) {
 				"add a statement that denies it to everybody on the bucket under ArnNotLike aws:PrincipalArn")
 		}
 	}
+}
+
+// public says what a statement allows to anybody, "" where it does not.
+func (s *statement) public() string {
+	switch {
+	case s.Effect != "Allow":
+		return ""
+	case s.NotPrincipal != nil:
+		return "allows something to everybody but some"
+	case isEverybody(s.Principal) && len(s.Condition) == 0:
+		return "allows something to everybody"
+	}
+	return ""
 }
 
 // lowering are the actions by which a bucket's protection is lowered for what is written afterwards; where the platform

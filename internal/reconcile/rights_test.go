@@ -66,7 +66,7 @@ func TestRightsAreExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer raw.Close() //nolint:errcheck // It is only read.
+	defer raw.Close()
 	documents, err := source.Read("crossplane.yaml", raw)
 	if err != nil || len(documents) != 1 {
 		t.Fatalf("cannot read the role: %v", err)

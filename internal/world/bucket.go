@@ -36,7 +36,7 @@ type Bucket struct {
 }
 
 // Lacks says whether the provider looked for a configuration and did not find it.
-func (b Bucket) Lacks(name string) bool { return slices.Contains(b.Absent, name) }
+func (b *Bucket) Lacks(name string) bool { return slices.Contains(b.Absent, name) }
 
 // BucketFacts reads the managed resources of a bucket.
 func (v View) BucketFacts(bucket string) Bucket {
