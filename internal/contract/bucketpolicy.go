@@ -35,47 +35,56 @@ func judgeBucketPolicy(j *judge, d *document) {
 		return
 	}
 	bucket := j.bucketOf(d)
-	tls := false
-	deniedToAll := make([]bool, len(denied))
-	reserved := make([]bool, len(lowering))
+	is := denials{objects: map[string]bool{}, bucket: map[string]bool{}}
 	for _, s := range policy.Statement {
 		if public := s.public(); public != "" {
 			refuse(public, "name the principal")
 		}
-		if s.Effect != "Deny" || !isEverybody(s.Principal) {
-			continue
-		}
-		if len(s.Condition) == 0 || onlySpares(s.Condition, j.options.Administrators) {
-			for i, action := range lowering {
-				reserved[i] = reserved[i] || covers(s.Action, action) && reaches(s.Resource, bucket, "")
-			}
-		}
-		if !reaches(s.Resource, bucket, "/*") {
-			continue // Backups are objects; what is denied elsewhere protects none.
-		}
-		if strings.EqualFold(word(s.Condition["Bool"]["aws:SecureTransport"]), "false") && len(s.Condition) == 1 && covers(s.Action, "s3:*") {
-			tls = true
-		}
-		if len(s.Condition) != 0 {
-			continue
-		}
-		for i := range denied {
-			deniedToAll[i] = deniedToAll[i] || covers(s.Action, denied[i].action)
-		}
+		is.add(s, bucket, j.options.Administrators)
 	}
-	if !tls {
+	if !is.withoutTLS {
 		refuse("does not deny access without TLS: keys and backups can be read on the way", `add a statement that denies s3:* to everybody under {"Bool": {"aws:SecureTransport": "false"}}`)
 	}
-	for i := range denied {
-		if !deniedToAll[i] {
-			refuse("does not deny "+denied[i].action+": "+denied[i].without, "add a statement that denies it to everybody for all objects of the bucket, without a condition")
+	for _, must := range denied {
+		if !is.objects[must.action] {
+			refuse("does not deny "+must.action+": "+must.without, "add a statement that denies it to everybody for all objects of the bucket, without a condition")
 		}
 	}
-	for i, action := range lowering {
-		if len(j.options.Administrators) > 0 && !reserved[i] {
+	for _, action := range lowering {
+		if len(j.options.Administrators) > 0 && !is.bucket[action] {
 			refuse("does not deny "+action+" to all but the platform's administrators: whoever owns the bucket can lower its protection for what is written from then on",
 				"add a statement that denies it to everybody on the bucket under ArnNotLike aws:PrincipalArn")
 		}
+	}
+}
+
+// denials are what the statements of a policy deny to everybody: access without TLS, actions on all objects of the bucket,
+// and actions on the bucket itself, which administrators may be spared.
+type denials struct {
+	withoutTLS      bool
+	objects, bucket map[string]bool
+}
+
+func (n *denials) add(s statement, bucket string, administrators []string) {
+	if s.Effect != "Deny" || !isEverybody(s.Principal) {
+		return
+	}
+	if len(s.Condition) == 0 || onlySpares(s.Condition, administrators) {
+		for _, action := range lowering {
+			n.bucket[action] = n.bucket[action] || covers(s.Action, action) && reaches(s.Resource, bucket, "")
+		}
+	}
+	if !reaches(s.Resource, bucket, "/*") {
+		return // Backups are objects; what is denied elsewhere protects none.
+	}
+	if strings.EqualFold(word(s.Condition["Bool"]["aws:SecureTransport"]), "false") && len(s.Condition) == 1 && covers(s.Action, "s3:*") {
+		n.withoutTLS = true
+	}
+	if len(s.Condition) != 0 {
+		return
+	}
+	for _, must := range denied {
+		n.objects[must.action] = n.objects[must.action] || covers(s.Action, must.action)
 	}
 }
 
