@@ -170,9 +170,7 @@ func rightsMissing(p *play) {
 	p.never(20*time.Second, p.cluster("rightless-db"), "Crossplane may not read what the gate waits for")
 	p.Logf("the claim says: %s", p.get(claim.Ref()).Conditions())
 	// As docs/how-it-decides.md quotes it.
-	if told := p.warning(p.world.Composite, "rightless-db"); !strings.Contains(told, "failed waiting for *unstructured.Unstructured Informer to sync") {
-		p.Errorf("an event says: %s", told)
-	}
+	p.warned(p.world.Composite, "rightless-db", "failed waiting for *unstructured.Unstructured Informer to sync")
 	p.untouched(before, managed)
 
 	if err := suite.plane.DefineRights(suite.ctx); err != nil {
@@ -224,23 +222,26 @@ func pluginMissing(p *play) {
 	p.remove(claim)
 }
 
-// warning waits for an event that warns about an object whose name begins like this.
-func (p *play) warning(kind, prefix string) string {
+// warned waits for a warning about a resource of this world, whose name begins so, that says what is wanted.
+func (p *play) warned(kind, prefix, want string) {
 	p.Helper()
-	var message string
 	p.await(patience, "an event about "+kind+" "+prefix, func() error {
 		events, err := suite.plane.Admin.List(suite.ctx, "v1", "Event", "", "")
 		if err != nil {
 			return err
 		}
+		told := errors.New("there is none")
 		for _, e := range events {
 			about := e.Map("involvedObject")
-			if e.String("type") == "Warning" && about.String("kind") == kind && strings.HasPrefix(about.String("name"), prefix) {
-				message = e.String("reason") + ": " + e.String("message")
+			if e.String("type") != "Warning" || about.String("kind") != kind || !strings.HasPrefix(about.String("name"), prefix) ||
+				about.String("namespace") != "" && about.String("namespace") != p.namespace {
+				continue
+			}
+			if strings.Contains(e.String("message"), want) {
 				return nil
 			}
+			told = errors.New(e.String("reason") + ": " + e.String("message"))
 		}
-		return errors.New("there is none")
+		return told
 	})
-	return message
 }
