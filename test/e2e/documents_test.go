@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bizmatters/function-hardened-postgres/test/e2e/cloud"
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
+	"github.com/bizmatters/function-hardened-postgres/test/e2e/plane"
+	"github.com/bizmatters/function-hardened-postgres/test/tools/postgres"
+	"github.com/bizmatters/function-hardened-postgres/test/tools/recipe"
 )
 
 // documented is the claim the pages on deleting and recovering are about.
@@ -27,10 +33,7 @@ type step struct {
 	notHere string
 }
 
-const (
-	inPod     = "it runs in a Pod, and there are no nodes"
-	elsewhere = "it speaks to the bucket: test/store runs it"
-)
+const elsewhere = "it speaks to the bucket: test/store runs it"
 
 // documentedCommands types what docs/delete-for-good.md tells people to type, in its order, against a database of that
 // name, and what the runbooks look at while it lives.
@@ -41,22 +44,28 @@ func documentedCommands(p *play) {
 	if _, err := exec.LookPath("jq"); err != nil {
 		p.Skip("no jq on this machine")
 	}
+	p.plugin()
 	inner := *p
 	p = &inner
 	p.namespace = "agents"
 	p.commit(kube.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": p.namespace}})
+	noServers := p.servers()
 	claim := p.claim(documented, map[string]any{
 		"size": "small", "version": "15", "storageGB": 20, "connection": map[string]any{"alias": "agent-db"},
 	})
 	p.healthy(claim)
-	p.runbooks()
+	p.runbooks(noServers == "")
+
+	if noServers == "" {
+		p.handedToPsql()
+	}
 
 	page := sections(p, "delete-for-good.md")
 	p.follow(page["What is left, and when it may go"], []step{
 		{command: "kubectl -n agents get postgresinstance agent-db-v15", says: `"serverName":"agent-db-v15-pg15"`},
 	})
 	p.follow(page["1. Nobody uses it"], []step{
-		{command: "kubectl cnpg psql", notHere: inPod},
+		{command: "kubectl cnpg psql", says: "client_addr", notHere: noServers},
 		{command: "kubectl -n agents get postgresinstances", says: `agent-db-v15 {"held":true,"name":"agent-db"`},
 		{command: "kubectl -n agents get service agent-db", says: `"cnpg.io/cluster":"agent-db-v15"`},
 	})
@@ -65,8 +74,8 @@ func documentedCommands(p *play) {
 	removal := []step{
 		{command: "kubectl get objects.kubernetes.crossplane.io", says: "No resources found"},
 		{command: "kubectl -n agents get clusters.postgresql.cnpg.io agent-db-v15", says: "agent-db-v15"},
-		{command: "kubectl cnpg backup", notHere: "CloudNativePG's plugin for kubectl is not built here"},
-		{command: "kubectl -n agents get backups.postgresql.cnpg.io", says: ""},
+		{command: "kubectl cnpg backup", says: "backup/agent-db-v15-"},
+		{command: "kubectl -n agents get backups.postgresql.cnpg.io", says: "agent-db-v15-"},
 	}
 	p.drop(claim)
 	p.follow(page["2. Remove the claim from Git"], removal)
@@ -98,6 +107,88 @@ func documentedCommands(p *play) {
 		{command: "aws s3 rb", notHere: elsewhere},
 	})
 	p.nothingLeft()
+}
+
+// plugin puts CloudNativePG's plugin where kubectl finds it.
+func (p *play) plugin() {
+	p.Helper()
+	path, err := recipe.Make(suite.ctx, "kubectl-cnpg", os.Stderr)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.Setenv("PATH", filepath.Dir(path)+":"+os.Getenv("PATH"))
+}
+
+// documentedServers are the databases the pages speak to by psql.
+var documentedServers = []string{documented, "agent-db-v16", "agent-db-v15-pitr"}
+
+// servers starts a PostgreSQL server for each of them and gives them Pods, in which kubectl can execute programs. Where
+// this machine has no PostgreSQL it says so.
+func (p *play) servers() (missing string) {
+	p.Helper()
+	if _, err := postgres.Binaries(); err != nil {
+		return err.Error()
+	}
+	node, err := cloud.NewNode(suite.ctx, documentedServers...)
+	if err != nil {
+		p.Fatal(err)
+	}
+	listener, err := suite.plane.KubeletListener(suite.ctx)
+	if err != nil {
+		p.Fatal(errors.Join(err, node.Close()))
+	}
+	kubelet := node.Serve(listener)
+	p.Cleanup(func() {
+		if err := errors.Join(kubelet.Close(), node.Close()); err != nil {
+			p.Error(err)
+		}
+	})
+	for _, database := range documentedServers {
+		// What the pages take for granted: the claim's database, and what the application and a replication made in it.
+		for _, sql := range []struct{ in, statements string }{
+			{"postgres", "CREATE ROLE agent_db"}, {"postgres", "CREATE ROLE cnpg_metrics_exporter"},
+			{"postgres", "CREATE DATABASE agent_db OWNER agent_db"},
+			{"agent_db", "CREATE TABLE orders (created_at timestamptz)"},
+			{"agent_db", "CREATE ROLE agent_db_v16_publisher"},
+			{"agent_db", "CREATE PUBLICATION agent_db_v16 FOR ALL TABLES"},
+			{"agent_db", "CREATE SUBSCRIPTION agent_db_v16 CONNECTION 'dbname=agent_db' PUBLICATION agent_db_v16 WITH (connect = false, slot_name = NONE)"},
+		} {
+			if err := node.SQL(suite.ctx, database, sql.in, sql.statements); err != nil {
+				p.Fatal(err)
+			}
+		}
+		pod := cloud.Primary(p.namespace, database, plane.NodeName)
+		p.commit(pod)
+		p.Cleanup(func() {
+			if err := suite.plane.Admin.Delete(suite.ctx, pod.Ref()); err != nil {
+				p.Error(err)
+			}
+		})
+	}
+	return ""
+}
+
+// handedToPsql types what the other pages tell people to ask a database.
+func (p *play) handedToPsql() {
+	p.Helper()
+	typed := 0
+	for _, page := range []string{"upgrade.md", "recover.md"} {
+		commands := sections(p, page)
+		for _, heading := range slices.Sorted(maps.Keys(commands)) {
+			for _, command := range commands[heading] {
+				if !strings.HasPrefix(command, "kubectl cnpg psql") {
+					continue
+				}
+				typed++
+				if out, err := p.try(command); err != nil || strings.Contains(out, "ERROR") {
+					p.Errorf("%s: %s\nsays %s: %v", page, command, out, err)
+				}
+			}
+		}
+	}
+	if typed < 7 { //nolint:mnd // As many as there were when this was written.
+		p.Errorf("only %d commands for psql were found", typed)
+	}
 }
 
 // drop removes the claim's file from Git.
@@ -184,25 +275,33 @@ func (p *play) follow(commands []string, steps []step) {
 
 var assignment = regexp.MustCompile(`^[A-Z]+=`)
 
-// shell runs a command line as an administrator would and returns what it prints.
+// shell is try for whoever wants to read the error among what is printed.
 func (p *play) shell(script string) string {
+	p.Helper()
+	out, err := p.try(script)
+	if err != nil {
+		return fmt.Sprintf("%s%v", out, err)
+	}
+	return out
+}
+
+// try runs a command line as an administrator would and returns what it prints.
+func (p *play) try(script string) (string, error) {
 	p.Helper()
 	cmd := exec.CommandContext(suite.ctx, "bash", "-c", script)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(suite.plane.Dir, "admin.kubeconfig"))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Minute
-	if err := cmd.Run(); err != nil {
-		return fmt.Sprintf("%s%v", &out, err)
-	}
-	return out.String()
+	err := cmd.Run()
+	return out.String(), err
 }
 
-// needsNodes are the parts of commands that need what does not run here.
-var needsNodes = regexp.MustCompile(` exec | logs | top | --raw | pods? |deploy|-n cnpg-system|-n external-secrets| node|prometheus -A|describe backup|lease|failoverquorum`)
+// needsNodes are the parts of commands that need what does not run here. What is executed in a Pod is, where it is psql.
+var needsNodes = regexp.MustCompile(` exec .* (sh -c|df) | logs | top | --raw | pods? |deploy|-n cnpg-system|-n external-secrets| node|prometheus -A|describe backup|lease|failoverquorum`)
 
-// runbooks runs what the runbooks look at: everything that reads and needs no Pod must find what it names.
-func (p *play) runbooks() {
+// runbooks runs what the runbooks look at: everything that reads must find what it names, as far as it runs here.
+func (p *play) runbooks(servers bool) {
 	p.Helper()
 	pages, err := filepath.Glob(filepath.Join("..", "..", "docs", "runbooks", "Postgres*.md"))
 	if err != nil || len(pages) == 0 {
@@ -210,20 +309,20 @@ func (p *play) runbooks() {
 	}
 	var ran, left []string
 	for _, page := range pages {
-		for _, command := range blocks(p, page, "sh", "kubectl -n $NS get ", "kubectl -n $NS describe ", "kubectl get ") {
-			if needsNodes.MatchString(command) || slices.Contains(ran, command) {
+		for _, command := range blocks(p, page, "sh", "kubectl -n $NS get ", "kubectl -n $NS describe ", "kubectl -n $NS exec ", "kubectl get ") {
+			if needsNodes.MatchString(command) || !servers && strings.Contains(command, " exec ") || slices.Contains(ran, command) {
 				left = append(left, command)
 				continue
 			}
 			ran = append(ran, command)
 			// Of a pipeline the first part counts: grep ends with 1 where there is nothing to find, as there should be.
-			got := p.shell("set -e; NS=agents DB=agent-db-v15; kubectl() { command kubectl \"$@\" || echo FAILED; }; " + command)
-			if strings.Contains(got, "FAILED") || strings.Contains(got, "error:") {
+			got := p.shell("set -e; NS=agents DB=agent-db-v15 PRIMARY=agent-db-v15-1 POD=agent-db-v15-1 DATABASE=agent_db db=agent_db; kubectl() { command kubectl \"$@\" || echo FAILED; }; " + command)
+			if strings.Contains(got, "FAILED") || strings.Contains(got, "error:") || strings.Contains(got, "ERROR:") {
 				p.Errorf("%s: %s\nsays %s", filepath.Base(page), command, got)
 			}
 		}
 	}
-	p.Logf("%d commands of the runbooks run; %d need Pods, or nodes, or came before", len(ran), len(left))
+	p.Logf("%d commands of the runbooks run; %d need more than runs here, or came before", len(ran), len(left))
 	if len(ran) < 20 { //nolint:mnd // As many as there were when this was written.
 		p.Errorf("only %d commands of the runbooks were run: %q", len(ran), ran)
 	}

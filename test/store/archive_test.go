@@ -53,7 +53,7 @@ func (p *play) settings(t *testing.T) {
 
 // archives starts the database, takes a base backup and damages what was acknowledged.
 func (p *play) archives(t *testing.T) {
-	p.database.init(t)
+	p.database.create(t)
 	// The plugin looks whether the folder is empty before it archives the first file.
 	if err := p.checkEmpty(t, p.database, p.archive); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func (p *play) insert(t *testing.T, from, to int) {
 	p.acknowledged = append(p.acknowledged, p.database.script(t, script.String())...)
 }
 
-func (p *play) archiveCommand(t *testing.T, s *postgres, a archive) string {
+func (p *play) archiveCommand(t *testing.T, s *server, a archive) string {
 	t.Helper()
 	options, err := p.archiver(t, s, a).BarmanCloudWalArchiveOptions(t.Context(), a.configuration, a.server)
 	if err != nil {
@@ -104,9 +104,9 @@ func (p *play) archiveCommand(t *testing.T, s *postgres, a archive) string {
 	return "barman-cloud-wal-archive " + quote(options) + " %p"
 }
 
-func (p *play) archiver(t *testing.T, s *postgres, a archive) *archiver.WALArchiver {
+func (p *play) archiver(t *testing.T, s *server, a archive) *archiver.WALArchiver {
 	t.Helper()
-	w, err := archiver.New(t.Context(), a.env, filepath.Join(p.home, "spool"), s.data, filepath.Join(s.home, "check"))
+	w, err := archiver.New(t.Context(), a.env, filepath.Join(p.home, "spool"), s.Data, filepath.Join(s.Home, "check"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,13 +114,13 @@ func (p *play) archiver(t *testing.T, s *postgres, a archive) *archiver.WALArchi
 }
 
 // checkEmpty is how the plugin keeps a database from archiving into a folder that holds another's WAL.
-func (p *play) checkEmpty(t *testing.T, s *postgres, a archive) error {
+func (p *play) checkEmpty(t *testing.T, s *server, a archive) error {
 	t.Helper()
 	options, err := p.archiver(t, s, a).BarmanCloudCheckWalArchiveOptions(t.Context(), a.configuration, a.server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.run(t.Context(), "barman-cloud-check-wal-archive", options...)
+	_, err = s.Run(t.Context(), "barman-cloud-check-wal-archive", options...)
 	return err
 }
 

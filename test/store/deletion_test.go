@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,7 +14,7 @@ const deletion = "docs/delete-for-good.md#5. The bucket/"
 
 // deleteForGood is the last step of that document while the lock holds.
 func (p *play) deleteForGood(t *testing.T) {
-	p.database.stop(syscall.SIGINT)
+	p.database.stop(t)
 	versions, _ := p.list(t, p.bucket)
 	youngest := slices.MaxFunc(versions, func(a, b version) int { return a.LastModified.Compare(b.LastModified) }).LastModified
 	// Also where the list comes in pages, as it does from a thousand versions on.

@@ -95,14 +95,14 @@ func (p *play) recovery(t *testing.T) {
 	if want := p.backups(t, p.archive)[0]; chosen != want {
 		t.Fatalf("the plugin chooses backup %s, want %s, the one before the moment", chosen, want)
 	}
-	s := newPostgres(t, to.env)
+	s := newServer(t, to.env)
 	options, err := command.AppendCloudProviderOptionsFromConfiguration(t.Context(), nil, from.configuration)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The plugin's own order.
-	s.must(t, "barman-cloud-restore", append(options, "--endpoint-url", from.configuration.EndpointURL, from.configuration.DestinationPath, from.server, chosen, s.data)...)
-	s.must(t, "touch", filepath.Join(s.data, "recovery.signal"))
+	s.must(t, "barman-cloud-restore", append(options, "--endpoint-url", from.configuration.EndpointURL, from.configuration.DestinationPath, from.server, chosen, s.Data)...)
+	s.must(t, "touch", filepath.Join(s.Data, "recovery.signal"))
 	if err := p.checkEmpty(t, s, from); err == nil {
 		t.Error("the plugin would let the new database archive into the source's folder")
 	}
@@ -114,9 +114,9 @@ func (p *play) recovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.up(t, p.archiveCommand(t, s, to),
-		"restore_command = "+literal("barman-cloud-wal-restore "+quote(options)+" %f %p"),
-		"recovery_target_time = "+literal(pgtime.ConvertToPostgresFormat(at.GetTargetTime())),
-		"recovery_target_inclusive = 'true'", "recovery_target_action = 'promote'",
+		"restore_command=barman-cloud-wal-restore "+quote(options)+" %f %p",
+		"recovery_target_time="+pgtime.ConvertToPostgresFormat(at.GetTargetTime()),
+		"recovery_target_inclusive=true", "recovery_target_action=promote",
 	)
 	s.await(t, "SELECT NOT pg_is_in_recovery()")
 

@@ -14,6 +14,8 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/bizmatters/function-hardened-postgres/test/tools/postgres"
 )
 
 // need skips where a program is missing, and says which package has it.
@@ -27,7 +29,7 @@ func need(t *testing.T) {
 			missing = append(missing, p.program+" (package "+p.pack+")")
 		}
 	}
-	if _, err := binaries(); err != nil {
+	if _, err := postgres.Binaries(); err != nil {
 		missing = append(missing, err.Error()+" (package postgresql)")
 	}
 	if len(missing) > 0 {
@@ -45,7 +47,7 @@ type play struct {
 	set    set
 	bucket string
 	archive
-	database *postgres
+	database *server
 
 	acknowledged []string // Rows up to the moment, as PostgreSQL acknowledged them.
 	moment       string
@@ -73,7 +75,7 @@ func TestStore(t *testing.T) {
 	successor := p.product.render(t, p.successor(t, time.Now().Add(-time.Hour).Format(time.RFC3339)))
 	p.cloud = startCloud(t, home, grants(t, p.bucket, successor.bucket(t)))
 	p.archive = p.set.own(t, p.cloud)
-	p.database = newPostgres(t, p.env)
+	p.database = newServer(t, p.env)
 
 	green := t.Run("Settings", p.settings) && t.Run("Archive", p.archives) && t.Run("Locked", p.locked) &&
 		t.Run("Attack", p.attack) && t.Run("Diagnosis", p.diagnosis) && t.Run("Hidden", p.hidden) && t.Run("Overwritten", p.overwritten) &&

@@ -27,7 +27,7 @@ var (
 func TestDocumentedSQL(t *testing.T) {
 	s, do := database(t)
 	do("postgres", "CREATE ROLE agent_db", "CREATE DATABASE agent_db OWNER agent_db")
-	db, err := s.connect("agent_db")
+	db, err := connect(s, "agent_db")
 	if err != nil {
 		t.Fatal(err)
 	}

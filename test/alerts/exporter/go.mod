@@ -14,6 +14,7 @@ require (
 	github.com/Masterminds/semver/v3 v3.5.0 // indirect
 	github.com/avast/retry-go/v5 v5.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/bizmatters/function-hardened-postgres/test/tools v0.0.0
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/cloudnative-pg/barman-cloud v0.5.1 // indirect
 	github.com/cloudnative-pg/cnpg-i v0.5.0 // indirect
@@ -101,3 +102,5 @@ require (
 )
 
 replace github.com/bizmatters/function-hardened-postgres => ../../..
+
+replace github.com/bizmatters/function-hardened-postgres/test/tools => ../../tools

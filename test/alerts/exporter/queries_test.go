@@ -10,23 +10,24 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloudnative-pg/cloudnative-pg/pkg/management/postgres"
+	cnpg "github.com/cloudnative-pg/cloudnative-pg/pkg/management/postgres"
 	"github.com/cloudnative-pg/cloudnative-pg/pkg/management/postgres/metrics"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/alerts"
+	"github.com/bizmatters/function-hardened-postgres/test/tools/postgres"
 )
 
 // collect lets CloudNativePG's exporter run the custom queries on s and returns every series as it is scraped, but for
 // the exporter's bookkeeping.
-func collect(t *testing.T, s *server) map[string]float64 {
+func collect(t *testing.T, s *postgres.Server) map[string]float64 {
 	t.Helper()
 	// Where CloudNativePG looks for its PostgreSQL.
-	t.Setenv("PGHOST", s.home)
-	t.Setenv("PGPORT", port)
-	instance := postgres.NewInstance()
-	instance.PgData = s.data
+	t.Setenv("PGHOST", s.Home)
+	t.Setenv("PGPORT", postgres.Port)
+	instance := cnpg.NewInstance()
+	instance.PgData = s.Data
 
 	collector := metrics.NewQueriesCollector("cnpg", instance, "postgres")
 	if err := collector.ParseQueries([]byte(alerts.CustomQueries(alerts.Target{}))); err != nil {
@@ -78,7 +79,7 @@ type undescribed struct{ *metrics.QueriesCollector }
 func (undescribed) Describe(chan<- *prometheus.Desc) {}
 
 // database starts a primary as CloudNativePG sets it up: with its exporter's role, and an application's database.
-func database(t *testing.T, settings ...string) (*server, func(database string, statements ...string)) {
+func database(t *testing.T, settings ...string) (*postgres.Server, func(database string, statements ...string)) {
 	t.Helper()
 	ctx := context.Background()
 	s, err := start(ctx, settings...)
@@ -86,16 +87,16 @@ func database(t *testing.T, settings ...string) (*server, func(database string, 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.down(ctx); err != nil {
+		if err := down(s); err != nil {
 			t.Error(err)
 		}
-		if err := s.remove(); err != nil {
+		if err := s.Remove(); err != nil {
 			t.Error(err)
 		}
 	})
 	do := func(database string, statements ...string) {
 		t.Helper()
-		db, err := s.connect(database)
+		db, err := connect(s, database)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +107,7 @@ func database(t *testing.T, settings ...string) (*server, func(database string, 
 			}
 		}
 	}
-	db, err := s.connect("postgres")
+	db, err := connect(s, "postgres")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func database(t *testing.T, settings ...string) (*server, func(database string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := postgres.SetupMetricsExporterRole(ctx, tx); err != nil {
+	if err := cnpg.SetupMetricsExporterRole(ctx, tx); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Commit(); err != nil {
@@ -299,9 +300,9 @@ func TestQueries(t *testing.T) {
 
 // unloggedOf is what one unlogged table with a serial column counts for: since PostgreSQL 15 its sequence is unlogged
 // as well.
-func unloggedOf(t *testing.T, s *server) float64 {
+func unloggedOf(t *testing.T, s *postgres.Server) float64 {
 	t.Helper()
-	db, err := s.connect("postgres")
+	db, err := connect(s, "postgres")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +322,7 @@ func TestChecksums(t *testing.T) {
 	ctx := context.Background()
 	s, do := database(t)
 	do("app", "CREATE TABLE broken AS SELECT repeat('x', 100) FROM generate_series(1, 1000)")
-	db, err := s.connect("app")
+	db, err := connect(s, "app")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,10 +333,10 @@ func TestChecksums(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.down(ctx); err != nil {
+	if err := down(s); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.OpenFile(filepath.Join(s.data, path), os.O_WRONLY, 0)
+	f, err := os.OpenFile(filepath.Join(s.Data, path), os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,10 +346,10 @@ func TestChecksums(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.up(ctx); err != nil {
+	if err := up(ctx, s); err != nil {
 		t.Fatal(err)
 	}
-	if db, err = s.connect("app"); err != nil {
+	if db, err = connect(s, "app"); err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bizmatters/function-hardened-postgres/test/tools/postgres"
 )
 
 // TestSlots tells slots apart by what they do to WAL.
@@ -52,20 +54,20 @@ func TestStandby(t *testing.T) {
 	ctx := context.Background()
 	primary, do := database(t)
 	do("postgres", "SELECT pg_create_physical_replication_slot('standby', true)")
-	standby, err := primary.standby(ctx)
+	copied, err := standby(ctx, primary)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := standby.down(ctx); err != nil {
+		if err := down(copied); err != nil {
 			t.Error(err)
 		}
-		if err := standby.remove(); err != nil {
+		if err := copied.Remove(); err != nil {
 			t.Error(err)
 		}
 	})
 	// Only the primary reports, so that a neighbour's stale view is not added up; pages are read everywhere.
-	if diff := cmp.Diff(map[string]float64{"cnpg_hardened_checksums_failures": 0}, collect(t, standby)); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"cnpg_hardened_checksums_failures": 0}, collect(t, copied)); diff != "" {
 		t.Errorf("a standby: -want +got\n%s", diff)
 	}
 
@@ -77,9 +79,9 @@ func TestStandby(t *testing.T) {
 }
 
 // await waits until a query says true.
-func await(t *testing.T, s *server, query string) {
+func await(t *testing.T, s *postgres.Server, query string) {
 	t.Helper()
-	db, err := s.connect("postgres")
+	db, err := connect(s, "postgres")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 // Package plane runs a real control plane on this machine without containers: etcd, kube-apiserver,
 // kube-controller-manager, Crossplane with its RBAC manager, provider-kubernetes, the CloudNativePG operator with its
 // admission webhooks, and the function under test, each a process of its own on a loopback port, each under the rights
-// it has in production. There is no kubelet and no cloud: Pods are made and never run, buckets are played by package
-// cloud.
+// it has in production. There is no kubelet and no cloud: Pods are made and never run, and package cloud plays
+// buckets, and a machine where a test needs one.
 package plane
 
 import (
@@ -60,6 +60,7 @@ type portMap struct {
 	crossplaneWebhook, crossplaneMetrics, crossplane  int
 	providerWebhook, providerMetrics, providerHealth  int
 	cnpgWebhook, cnpgMetrics, plugin, proxy, status   int
+	kubelet                                           int
 	registry, function, functionMetrics, functionNext int
 }
 
@@ -187,7 +188,7 @@ func oneLine(err error) string {
 }
 
 func (p *Plane) allocate() error {
-	free, err := ports(19)
+	free, err := ports(20)
 	if err != nil {
 		return err
 	}
@@ -197,7 +198,7 @@ func (p *Plane) allocate() error {
 		providerWebhook: free[7], providerMetrics: free[8], providerHealth: free[9],
 		cnpgWebhook: free[10], cnpgMetrics: free[11],
 		registry: free[12], function: free[13], functionMetrics: free[14], functionNext: free[15],
-		plugin: free[16], proxy: free[17], status: free[18],
+		plugin: free[16], proxy: free[17], status: free[18], kubelet: free[19],
 	}
 	return nil
 }

@@ -77,6 +77,12 @@ var tools = map[string]Tool{
 		Flags:   "-X github.com/cloudnative-pg/cloudnative-pg/pkg/versions.buildVersion=1.30.0",
 		Cold:    9 * time.Minute, Size: 64,
 	},
+	"kubectl-cnpg": {
+		Name: "kubectl-cnpg", Version: "1.30.0", Module: "kubectl-cnpg",
+		Package: "github.com/cloudnative-pg/cloudnative-pg/cmd/kubectl-cnpg",
+		Flags:   "-X github.com/cloudnative-pg/cloudnative-pg/pkg/versions.buildVersion=1.30.0",
+		Cold:    6 * time.Minute, Size: 121,
+	},
 	// An S3 server with Object Lock, of 9 November 2026.
 	"seaweedfs": {
 		Name: "seaweedfs", Version: "7506e5f91cd6", Module: "seaweedfs",
