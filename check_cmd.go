@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -68,7 +69,7 @@ func (c *checkCmd) Run(std *streams) error {
 	if c.ShowSkipped {
 		c.skipped(std.err, docs)
 	}
-	if err := r.Write(std.out, c.Format, reports.Options{Color: colored(c.Color, std.out), Version: version()}); err != nil {
+	if err := r.Write(std.out, c.Format, reports.Options{Color: colored(c.Color, std.out), Version: version(), Root: repositoryRoot()}); err != nil {
 		return coded{err, exitUnjudged}
 	}
 	return c.verdict(&r, std.err)
@@ -147,6 +148,25 @@ func (c *checkCmd) skipped(w io.Writer, docs []source.Document) {
 // tell writes one line for people.
 func tell(w io.Writer, line string) {
 	fmt.Fprintln(w, line) //nolint:errcheck // Nothing to do about a broken stderr.
+}
+
+// repositoryRoot is the directory from which code hosts name files: the nearest one upwards with .git in it, or else this.
+func repositoryRoot() string {
+	here, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	if resolved, err := filepath.EvalSymlinks(here); err == nil {
+		here = resolved
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return here
+		}
+	}
 }
 
 // colored says whether text is for a terminal's eyes (https://no-color.org).

@@ -21,13 +21,13 @@ var (
 var commands = map[Level]string{Error: "error", Warning: "warning", Note: "notice"}
 
 // github writes workflow commands, which GitHub Actions shows beside the line in the pull request.
-func (r *Report) github(to io.Writer) error {
+func (r *Report) github(to io.Writer, o Options) error {
 	w := bufio.NewWriter(to)
 	command := func(level Level, file string, line, column int, title, message string) {
 		var properties []string
 		add := func(name, value string) { properties = append(properties, name+"="+escapeProperty.Replace(value)) }
 		if file != "" {
-			add("file", file)
+			add("file", o.named(file))
 		}
 		if line > 0 {
 			add("line", strconv.Itoa(line))

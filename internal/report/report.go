@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
@@ -106,6 +107,27 @@ type Options struct {
 	Color bool
 	// Version of the program, for SARIF.
 	Version string
+	// Root is the directory from which code hosts name files. Where it is empty, files keep the names they have.
+	Root string
+}
+
+// named is a file as a code host calls it: from the root of the repository, whatever directory somebody stands in, and by
+// its own name where a link led to it. A file outside the repository keeps its full name.
+func (o Options) named(file string) string {
+	if o.Root == "" || file == "" {
+		return file
+	}
+	full, err := filepath.Abs(filepath.FromSlash(file))
+	if err != nil {
+		return file
+	}
+	if resolved, err := filepath.EvalSymlinks(full); err == nil {
+		full = resolved
+	}
+	if below, err := filepath.Rel(o.Root, full); err == nil && filepath.IsLocal(below) {
+		full = below
+	}
+	return filepath.ToSlash(full)
 }
 
 // Write writes the report in a format.
@@ -117,9 +139,9 @@ func (r *Report) Write(w io.Writer, format Format, o Options) error {
 	case JSON:
 		err = r.json(w)
 	case SARIF:
-		err = r.sarif(w, o.Version)
+		err = r.sarif(w, o)
 	case GitHub:
-		err = r.github(w)
+		err = r.github(w, o)
 	default:
 		return fmt.Errorf("cannot write a report as %q", format)
 	}

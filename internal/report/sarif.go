@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -21,8 +22,20 @@ const (
 	sourceRoot  = "%SRCROOT%"
 )
 
+// unreadable is the rule that what could not be read breaks. Code hosts drop every result of a run that says it failed,
+// and show nothing of a tool's notifications: an unreadable file is a result among the others, or nobody would see any.
+var unreadable = contract.Rule{
+	ID: "unreadable", Severity: contract.Input, Title: "Every document can be read",
+	Promise: "Every document that is checked can be read.",
+	Why:     "Nobody can say whether a document that cannot be read keeps the contract.",
+	Fix:     "Correct the place the message names, or leave the file out with --exclude.",
+}
+
 // HelpURI is where a rule is explained.
 func HelpURI(rule string) string {
+	if rule == unreadable.ID {
+		return repository + "/blob/main/docs/check.md#exit-codes"
+	}
 	return repository + "/blob/main/docs/reference/contract.md#" + Anchor(rule)
 }
 
@@ -42,19 +55,19 @@ type (
 		Runs    []sarifRun `json:"runs"`
 	}
 	sarifRun struct {
-		Tool        sarifTool         `json:"tool"`
-		ColumnKind  string            `json:"columnKind"`
-		Invocations []sarifInvocation `json:"invocations"`
-		Results     []sarifResult     `json:"results"`
+		Tool       sarifTool     `json:"tool"`
+		ColumnKind string        `json:"columnKind"`
+		Results    []sarifResult `json:"results"`
 	}
 	sarifTool struct {
 		Driver sarifDriver `json:"driver"`
 	}
 	sarifDriver struct {
-		Name           string      `json:"name"`
-		Version        string      `json:"version,omitempty"`
-		InformationURI string      `json:"informationUri"`
-		Rules          []sarifRule `json:"rules"`
+		Name            string      `json:"name"`
+		FullName        string      `json:"fullName"`
+		SemanticVersion string      `json:"semanticVersion,omitempty"`
+		InformationURI  string      `json:"informationUri"`
+		Rules           []sarifRule `json:"rules"`
 	}
 	sarifRule struct {
 		ID                   string             `json:"id"`
@@ -76,31 +89,22 @@ type (
 	sarifMessage struct {
 		Text string `json:"text"`
 	}
-	sarifInvocation struct {
-		ExecutionSuccessful bool                `json:"executionSuccessful"`
-		Notifications       []sarifNotification `json:"toolExecutionNotifications,omitempty"`
-	}
-	sarifNotification struct {
-		Level     Level           `json:"level"`
-		Message   sarifMessage    `json:"message"`
-		Locations []sarifLocation `json:"locations,omitempty"`
-	}
 	sarifResult struct {
 		RuleID              string             `json:"ruleId"`
 		RuleIndex           int                `json:"ruleIndex"`
 		Level               Level              `json:"level"`
 		Message             sarifMessage       `json:"message"`
-		Locations           []sarifLocation    `json:"locations,omitempty"`
+		Locations           []sarifLocation    `json:"locations"`
 		PartialFingerprints map[string]string  `json:"partialFingerprints"`
 		Suppressions        []sarifSuppression `json:"suppressions,omitempty"`
 	}
 	sarifLocation struct {
-		Physical *sarifPhysical `json:"physicalLocation,omitempty"`
+		Physical sarifPhysical  `json:"physicalLocation"`
 		Logical  []sarifLogical `json:"logicalLocations,omitempty"`
 	}
 	sarifPhysical struct {
 		Artifact sarifArtifact `json:"artifactLocation"`
-		Region   *sarifRegion  `json:"region,omitempty"`
+		Region   sarifRegion   `json:"region"`
 	}
 	sarifArtifact struct {
 		URI       string `json:"uri"`
@@ -121,34 +125,35 @@ type (
 	}
 )
 
-func (r *Report) sarif(w io.Writer, version string) error {
-	rules := contract.Rules()
+func (r *Report) sarif(w io.Writer, o Options) error {
+	rules := append(slices.Clone(contract.Rules()), unreadable)
+	found := make([]Located, 0, len(r.Problems)+len(r.Findings))
+	for _, p := range r.Problems {
+		found = append(found, Located{Finding: contract.Finding{Rule: unreadable.ID, Message: p.Message}, File: p.File, Line: p.Line, Column: p.Column})
+	}
+	found = append(found, r.Findings...)
 	run := sarifRun{
 		Tool: sarifTool{Driver: sarifDriver{
-			Name: "function-hardened-postgres", Version: version, InformationURI: repository, Rules: make([]sarifRule, 0, len(rules)),
+			Name: "function-hardened-postgres", FullName: strings.TrimSpace("function-hardened-postgres check " + o.Version),
+			SemanticVersion: strings.TrimPrefix(o.Version, "v"), InformationURI: repository,
+			Rules: make([]sarifRule, 0, len(rules)),
 		}},
-		ColumnKind:  "unicodeCodePoints",
-		Invocations: []sarifInvocation{{ExecutionSuccessful: len(r.Problems) == 0}},
-		Results:     make([]sarifResult, 0, len(r.Findings)),
+		ColumnKind: "unicodeCodePoints",
+		Results:    make([]sarifResult, 0, len(found)),
 	}
 	for i := range rules {
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRuleOf(&rules[i]))
 	}
-	for _, p := range r.Problems {
-		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNotification{
-			Level: Error, Message: sarifMessage{Text: p.Message},
-			Locations: []sarifLocation{{Physical: physical(p.File, p.Line, p.Column)}},
-		})
-	}
 	seen := map[string]int{}
-	for i := range r.Findings {
-		f := &r.Findings[i]
+	for i := range found {
+		f := &found[i]
+		f.File = o.named(f.File)
 		result := sarifResult{
 			RuleID:              f.Rule,
 			RuleIndex:           slices.IndexFunc(rules, func(rule contract.Rule) bool { return rule.ID == f.Rule }),
 			Level:               f.Level(),
 			Message:             sarifMessage{Text: f.String()},
-			Locations:           locations(f),
+			Locations:           []sarifLocation{location(f)},
 			PartialFingerprints: map[string]string{fingerprint: fingerprintOf(f, seen)},
 		}
 		if f.Waiver != "" {
@@ -169,51 +174,51 @@ func sarifRuleOf(rule *contract.Rule) sarifRule {
 	if rule.Reference != "" {
 		help.Markdown += "\n\n[Upstream documentation](" + rule.Reference + ")"
 	}
-	out := sarifRule{
+	level := LevelOf(rule.Severity)
+	return sarifRule{
 		ID: rule.ID, Name: pascal(rule.Title), HelpURI: HelpURI(rule.ID), Help: help,
 		ShortDescription:     sarifMessage{Text: rule.Title},
 		FullDescription:      sarifMessage{Text: text},
-		DefaultConfiguration: sarifConfiguration{Level: LevelOf(rule.Severity)},
-		Properties:           map[string]any{"tags": []string{"postgresql", "data-" + string(rule.Severity)}},
+		DefaultConfiguration: sarifConfiguration{Level: level},
+		// Hosts that show the likeliest and worst first need to be told: the rules decide, they do not guess.
+		Properties: map[string]any{
+			"tags": []string{"postgresql", "data-" + string(rule.Severity)}, "precision": "very-high", "problem.severity": level,
+		},
 	}
-	return out
 }
 
-// pascal is a title as SARIF wants a rule's name: one word.
+// pascal is a title as SARIF wants a rule's name: one word, each part of it a capital and small letters. Articles are left
+// out, which would be capitals of their own.
 func pascal(title string) string {
 	var b strings.Builder
-	for _, word := range strings.FieldsFunc(title, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') }) {
-		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	words := strings.ToLower(strings.ReplaceAll(title, "'", ""))
+	for _, word := range strings.FieldsFunc(words, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
+		if word != "a" {
+			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
 	}
 	return b.String()
 }
 
-func locations(f *Located) []sarifLocation {
-	at := sarifLocation{}
-	if f.File != "" {
-		at.Physical = physical(f.File, f.Line, f.Column)
-	}
-	if name := strings.Trim(f.Object+"/"+f.Path, "/"); name != "" {
-		at.Logical = []sarifLogical{{FullyQualifiedName: name, Kind: "member"}}
-		if f.Path == "" {
-			at.Logical[0].Kind = "object"
-		}
-	}
-	if at.Physical == nil && at.Logical == nil {
-		return nil
-	}
-	return []sarifLocation{at}
-}
-
-func physical(file string, line, column int) *sarifPhysical {
-	p := &sarifPhysical{Artifact: sarifArtifact{URI: (&url.URL{Path: file}).String(), URIBaseID: sourceRoot}}
+// location is where a result is shown. Code hosts refuse a report as a whole for a single result without a file and a
+// line: what no file is to blame for stands at the root, and what is wrong with a whole file in its first line.
+func location(f *Located) sarifLocation {
+	file := cmp.Or(f.File, ".")
+	at := sarifLocation{Physical: sarifPhysical{
+		Artifact: sarifArtifact{URI: (&url.URL{Path: file}).String(), URIBaseID: sourceRoot},
+		// No snippet: the line may hold the very key that the result is about (ZDL-12).
+		Region: sarifRegion{StartLine: max(f.Line, 1), StartColumn: max(f.Column, 1)},
+	}}
 	if filepath.IsAbs(filepath.FromSlash(file)) {
-		p.Artifact = sarifArtifact{URI: (&url.URL{Scheme: "file", Path: file}).String()}
+		at.Physical.Artifact = sarifArtifact{URI: (&url.URL{Scheme: "file", Path: file}).String()}
 	}
-	if line > 0 {
-		p.Region = &sarifRegion{StartLine: line, StartColumn: max(column, 1)}
+	if f.Object != "" { // First, because viewers show the first, and the text begins with the field.
+		at.Logical = append(at.Logical, sarifLogical{FullyQualifiedName: f.Object, Kind: "object"})
 	}
-	return p
+	if f.Path != "" {
+		at.Logical = append(at.Logical, sarifLogical{FullyQualifiedName: strings.TrimPrefix(f.Object+"/"+f.Path, "/"), Kind: "member"})
+	}
+	return at
 }
 
 // fingerprintOf recognises a result after lines above it have come or gone: it knows the rule, the object and the field,

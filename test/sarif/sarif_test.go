@@ -1,4 +1,5 @@
-// Package sarif holds the SARIF this product writes against the standard's own JSON schema.
+// Package sarif holds the SARIF this product writes against the standard's own JSON schema, and against what code hosts say
+// they need.
 package sarif
 
 import (
@@ -8,6 +9,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -51,27 +53,45 @@ metadata: {name: legacy, namespace: shop}
 spec: {instances: 1}
 `
 
-// TestSchema writes reports of every shape and validates each.
-func TestSchema(t *testing.T) {
-	schema := compile(t)
-	for name, r := range map[string]report.Report{
+// reports are of every shape there is.
+func reports(t *testing.T) map[string]report.Report {
+	t.Helper()
+	return map[string]report.Report{
 		"Findings":        judged(t, "claims/ä, %/orders.yaml", claims),
 		"NothingAtAll":    {},
 		"WholeFile":       {Problems: []report.Problem{{File: "nowhere.yaml", Message: "cannot be read"}}},
-		"Unreadable":      judged(t, "/absolute/broken:1.yaml", broken),
+		"Unreadable":      judged(t, "broken:1.yaml", broken),
 		"ColonFirst":      judged(t, "a:b.yaml", claims),
 		"NowhereInFiles":  {Findings: []report.Located{{Finding: contract.Finding{Rule: "CNPG-5.2", Message: "nothing alerts"}}}},
-		"UnknownRule":     {Findings: []report.Located{{Finding: contract.Finding{Rule: "X-1", Message: "what is this"}, File: "a.yaml", Line: 1, Column: 1}}},
 		"Waived":          {Findings: []report.Located{{Finding: contract.Finding{Rule: "CNPG-2.3", Object: "Cluster a/b", Message: "is missing", Waiver: "the store compresses"}, File: "a.yaml", Line: 1, Column: 1}}},
 		"SamePlaceTwice":  {Findings: []report.Located{{Finding: contract.Finding{Rule: "ZDL-09", Path: "a"}, File: "a"}, {Finding: contract.Finding{Rule: "ZDL-09", Path: "a"}, File: "a"}}},
 		"EverythingUnder": everything(),
-	} {
+	}
+}
+
+// written is a report as a pipeline writes it.
+func written(t *testing.T, r *report.Report) []byte {
+	t.Helper()
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := r.Write(&out, report.SARIF, report.Options{Version: "v1.2.3", Root: root}); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// TestSchema validates each.
+func TestSchema(t *testing.T) {
+	schema := compile(t)
+	all := reports(t)
+	all["UnknownRule"] = report.Report{Findings: []report.Located{{Finding: contract.Finding{Rule: "X-1", Message: "what is this"}, File: "a.yaml", Line: 1, Column: 1}}}
+	all["OutsideTheRepository"] = judged(t, "/absolute/broken:1.yaml", broken)
+	for name, r := range all {
 		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			if err := r.Write(&out, report.SARIF, report.Options{Version: "v1.2.3"}); err != nil {
-				t.Fatal(err)
-			}
-			document, err := jsonschema.UnmarshalJSON(&out)
+			document, err := jsonschema.UnmarshalJSON(bytes.NewReader(written(t, &r)))
 			if err != nil {
 				t.Fatal(err)
 			}
