@@ -76,17 +76,17 @@ func judgeFailover(j *judge, c *cluster) {
 }
 
 // judgeClusterEnvironment judges what the instances' own environment says to whatever talks to the bucket (CNPG-4.3).
-// The in-tree method runs inside the instance and reads it, from ConfigMaps too.
+// The in-tree method runs inside the instance and reads it, from ConfigMaps and Secrets too.
 func judgeClusterEnvironment(j *judge, c *cluster) {
 	j.judgeEnvironmentList(c.document, c.spec, "env", "spec.env")
 	for _, item := range items(c.spec, "envFrom") {
 		from, _ := item.(node)
-		if d := j.find(configMap, c.namespace, text(sub(from, "configMapRef"), "name")); d != nil {
-			prefix := text(from, "prefix")
-			for _, key := range sortedKeys(sub(d.body, "data")) {
-				found := judgeVariable(prefix+key, written(sub(d.body, "data")[key]))
+		for _, field := range []string{"configMapRef", "secretRef"} {
+			d, data, at := j.referenced(c, field == "secretRef", text(sub(from, field), "name"))
+			for _, key := range sortedKeys(data) {
+				found := judgeVariable(text(from, "prefix")+key, written(data[key]))
 				for i := range found {
-					found[i].Path = "data." + key
+					found[i].Path = at + "." + key
 				}
 				j.add(d, found)
 			}

@@ -15,18 +15,32 @@ func judgeFirstSQL(j *judge, c *cluster) {
 	const at = "spec.bootstrap.initdb"
 	for _, key := range []string{"postInitSQL", "postInitApplicationSQL", "postInitTemplateSQL"} {
 		j.judgeStatements(c, items(initdb, key), at+"."+key)
-		for _, item := range items(sub(initdb, key+"Refs"), "configMapRefs") {
-			ref, _ := item.(node)
-			d := j.find(configMap, c.namespace, text(ref, "name"))
-			if d == nil {
-				continue
-			}
-			if message := judgeSQL(text(sub(d.body, "data"), text(ref, "key"))); message != "" {
-				j.refuse(d, "ZDL-09", "data."+text(ref, "key"), "", "is run by "+c.String()+" and "+message, fixSQL)
+		for _, field := range []string{"configMapRefs", "secretRefs"} {
+			for _, item := range items(sub(initdb, key+"Refs"), field) {
+				ref, _ := item.(node)
+				d, data, at := j.referenced(c, field == "secretRefs", text(ref, "name"))
+				if message := judgeSQL(text(data, text(ref, "key"))); message != "" {
+					j.refuse(d, "ZDL-09", at+"."+text(ref, "key"), "", "is run by "+c.String()+" and "+message, fixSQL)
+				}
 			}
 		}
 	}
 	j.judgeStatements(c, items(sub(initdb, "import"), "postImportApplicationSQL"), at+".import.postImportApplicationSQL")
+}
+
+// referenced is what a ConfigMap or Secret will hold that a Cluster names, as far as this set tells: the document, the data
+// and their path. A Secret is what its ExternalSecret writes as it stands; a literal one is refused by itself (ZDL-12).
+func (j *judge) referenced(c *cluster, isSecret bool, name string) (d *document, data node, at string) {
+	if !isSecret {
+		if d := j.find(configMap, c.namespace, name); d != nil {
+			return d, sub(d.body, "data"), "data"
+		}
+		return nil, nil, ""
+	}
+	if d := j.externalSecretFor(c.namespace, name); d != nil && name != "" {
+		return d, sub(sub(sub(d.spec, "target"), "template"), "data"), "spec.target.template.data"
+	}
+	return nil, nil, ""
 }
 
 const fixSQL = "remove it; settings belong into postgresql.parameters, where they are judged"
