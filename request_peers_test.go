@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -23,6 +25,7 @@ import (
 //
 //	go-templating.yaml        a template in which everything that depends on the claim is an expression
 //	patch-and-transform.yaml  a base for each resource, patched where it is named, placed and labelled
+//	kcl.yaml                  a program in which everything that depends on the claim is an expression
 //
 // They are made from what this function answers, and only make it: neither of them gates, judges or reports.
 const peerInputs = "test/load/testdata"
@@ -33,6 +36,7 @@ func TestPeerInputs(t *testing.T) {
 	for name, input := range map[string]map[string]any{
 		"go-templating.yaml":       goTemplate(t, answered),
 		"patch-and-transform.yaml": patchAndTransform(answered),
+		"kcl.yaml":                 kclProgram(answered),
 	} {
 		file := filepath.Join(peerInputs, name)
 		got := encode(t, input)
@@ -56,7 +60,7 @@ func TestPeerInputs(t *testing.T) {
 func peerRequests(t *testing.T, steady *fnv1.RunFunctionRequest) map[string]*fnv1.RunFunctionRequest {
 	t.Helper()
 	out := map[string]*fnv1.RunFunctionRequest{}
-	for _, name := range []string{"go-templating", "patch-and-transform"} {
+	for _, name := range []string{"go-templating", "patch-and-transform", "kcl"} {
 		req := clone(t, steady)
 		raw, err := os.ReadFile(filepath.Join(peerInputs, name+".yaml"))
 		if err != nil {
@@ -119,20 +123,69 @@ func goTemplate(t *testing.T, rsp *fnv1.RunFunctionResponse) map[string]any {
 		"{{", `{{ "{{" }}`, "}}", `{{ "}}" }}`, // Prometheus' own.
 	)
 	for _, name := range manifest.SortedKeys(resources) {
-		o := fromStruct(resources[name].GetResource())
-		metadata := manifest.Map(o, "metadata")
-		annotations := manifest.Map(metadata, "annotations")
-		if annotations == nil {
-			annotations = map[string]any{}
-		}
-		annotations["gotemplating.fn.crossplane.io/composition-resource-name"] = name
-		metadata["annotations"] = annotations
+		o := annotated(resources[name], "gotemplating.fn.crossplane.io/composition-resource-name", name)
 		template.WriteString("---\n" + expressions.Replace(string(encode(t, o))))
 	}
 	return map[string]any{
 		"apiVersion": "gotemplating.fn.crossplane.io/v1beta1", "kind": "GoTemplate",
 		"source": "Inline", "inline": map[string]any{"template": template.String()},
 	}
+}
+
+// kclProgram is one dictionary for each resource.
+func kclProgram(rsp *fnv1.RunFunctionResponse) map[string]any {
+	var program strings.Builder
+	program.WriteString("_claim = option(\"params\").oxr.spec.claimRef\nitems = [\n")
+	resources := rsp.GetDesired().GetResources()
+	expressions := strings.NewReplacer(peerName, "${_claim.name}", peerNamespace, "${_claim.namespace}")
+	for _, name := range manifest.SortedKeys(resources) {
+		program.WriteString("    ")
+		kclValue(&program, expressions, "    ", annotated(resources[name], "krm.kcl.dev/composition-resource-name", name))
+		program.WriteString("\n")
+	}
+	program.WriteString("]\n")
+	return map[string]any{
+		"apiVersion": "krm.kcl.dev/v1alpha1", "kind": "KCLInput", "metadata": map[string]any{"name": "database"},
+		"spec": map[string]any{"source": program.String()},
+	}
+}
+
+// kclValue writes a value as KCL does: JSON, but for the booleans and for line ends instead of commas.
+func kclValue(b *strings.Builder, expressions *strings.Replacer, indent string, value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		b.WriteString("{\n")
+		for _, key := range manifest.SortedKeys(v) {
+			fmt.Fprintf(b, "%s    %q: ", indent, key)
+			kclValue(b, expressions, indent+"    ", v[key])
+			b.WriteString("\n")
+		}
+		b.WriteString(indent + "}")
+	case []any:
+		b.WriteString("[\n")
+		for _, item := range v {
+			b.WriteString(indent + "    ")
+			kclValue(b, expressions, indent+"    ", item)
+			b.WriteString("\n")
+		}
+		b.WriteString(indent + "]")
+	case bool:
+		b.WriteString(map[bool]string{true: "True", false: "False"}[v])
+	case string:
+		b.WriteString(expressions.Replace(strconv.Quote(v)))
+	default:
+		fmt.Fprint(b, v)
+	}
+}
+
+// annotated is a resource with the annotation by which a function knows its name.
+func annotated(r *fnv1.Resource, annotation, name string) map[string]any {
+	o := fromStruct(r.GetResource())
+	metadata := manifest.Map(o, "metadata")
+	annotations := map[string]any{annotation: name}
+	maps.Copy(annotations, manifest.Map(metadata, "annotations"))
+	metadata["annotations"] = annotations
+	return o
 }
 
 // patchAndTransform is one base for each resource. Every string of a field with the claim's name or namespace in it is
