@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 
@@ -138,11 +139,17 @@ func fromValue(v *structpb.Value, depth int) any {
 }
 
 // toStruct converts what the core made.
-func toStruct(m map[string]any) *structpb.Struct {
-	return &structpb.Struct{Fields: new(texts).fields(m)}
-}
+func toStruct(m map[string]any) *structpb.Struct { return toStructLike(m, nil) }
 
-func toValue(v any) *structpb.Value { return new(texts).convert(v) }
+// toStructLike is toStruct for what was observed before: whatever part of it still says the same is taken from there
+// instead of being made again. In the steady state that is nearly everything.
+func toStructLike(m map[string]any, was *structpb.Struct) *structpb.Struct {
+	fields, same := new(texts).fields(m, was.GetFields())
+	if same { // Its owner may add to what it gets.
+		fields = maps.Clone(fields)
+	}
+	return &structpb.Struct{Fields: fields}
+}
 
 // A value in a protobuf Struct is two or three objects that point at each other. Made in one piece they cost one
 // allocation: a response holds thousands of them. Most are texts, which are made several at a time.
@@ -185,42 +192,102 @@ func (t *texts) next(s string) *structpb.Value {
 	return &out.value
 }
 
-func (t *texts) fields(m map[string]any) map[string]*structpb.Value {
-	fields := make(map[string]*structpb.Value, len(m))
-	for key, v := range m {
-		fields[key] = t.convert(v)
+// fields converts a mapping. Where it is the same as it was, that comes back.
+func (t *texts) fields(m map[string]any, was map[string]*structpb.Value) (out map[string]*structpb.Value, same bool) {
+	same = was != nil && len(m) == len(was)
+	if !same {
+		out = make(map[string]*structpb.Value, len(m))
 	}
-	return fields
+	for key, v := range m {
+		before := was[key]
+		value := t.convert(v, before)
+		if same && value == before {
+			continue
+		}
+		if same { // Up to here it was; what follows is overwritten.
+			same = false
+			out = make(map[string]*structpb.Value, len(m))
+			for key := range m {
+				out[key] = was[key]
+			}
+		}
+		out[key] = value
+	}
+	if same {
+		return was, true
+	}
+	return out, false
 }
 
-func (t *texts) convert(v any) *structpb.Value {
+// items is fields for a list.
+func (t *texts) items(list []any, was []*structpb.Value) (out []*structpb.Value, same bool) {
+	same = len(list) == len(was)
+	if !same {
+		out = make([]*structpb.Value, len(list))
+	}
+	for i, v := range list {
+		var before *structpb.Value
+		if i < len(was) {
+			before = was[i]
+		}
+		value := t.convert(v, before)
+		if same && value == before {
+			continue
+		}
+		if same {
+			same = false
+			out = slices.Clone(was)
+		}
+		out[i] = value
+	}
+	if same {
+		return was, true
+	}
+	return out, false
+}
+
+// convert makes a value, or returns the one that was where it says exactly the same.
+func (t *texts) convert(v any, was *structpb.Value) *structpb.Value {
 	switch v := v.(type) {
 	case string:
+		if before, ok := was.GetKind().(*structpb.Value_StringValue); ok && before.StringValue == v {
+			return was
+		}
 		return t.next(v)
 	case bool:
+		if before, ok := was.GetKind().(*structpb.Value_BoolValue); ok && before.BoolValue == v {
+			return was
+		}
 		out := &boolValue{kind: structpb.Value_BoolValue{BoolValue: v}}
 		out.value.Kind = &out.kind
 		return &out.value
 	case int64:
-		return toNumber(float64(v))
+		return toNumber(float64(v), was)
 	case int:
-		return toNumber(float64(v))
+		return toNumber(float64(v), was)
 	case float64:
-		return toNumber(v)
+		return toNumber(v, was)
 	case map[string]any:
+		_, mapping := was.GetKind().(*structpb.Value_StructValue)
+		fields, same := t.fields(v, was.GetStructValue().GetFields())
+		if mapping && same {
+			return was
+		}
 		out := &structValue{}
-		out.of.Fields = t.fields(v)
+		out.of.Fields = fields
 		out.kind.StructValue = &out.of
 		out.value.Kind = &out.kind
 		return &out.value
 	case manifest.Object:
-		return t.convert(map[string]any(v))
+		return t.convert(map[string]any(v), was)
 	case []any:
-		out := &listValue{}
-		out.of.Values = make([]*structpb.Value, len(v))
-		for i, item := range v {
-			out.of.Values[i] = t.convert(item)
+		_, list := was.GetKind().(*structpb.Value_ListValue)
+		values, same := t.items(v, was.GetListValue().GetValues())
+		if list && same {
+			return was
 		}
+		out := &listValue{}
+		out.of.Values = values
 		out.kind.ListValue = &out.of
 		out.value.Kind = &out.kind
 		return &out.value
@@ -228,7 +295,11 @@ func (t *texts) convert(v any) *structpb.Value {
 	return structpb.NewNullValue()
 }
 
-func toNumber(n float64) *structpb.Value {
+func toNumber(n float64, was *structpb.Value) *structpb.Value {
+	// By their bits: zero has two of them, and both are equal to each other.
+	if before, ok := was.GetKind().(*structpb.Value_NumberValue); ok && math.Float64bits(before.NumberValue) == math.Float64bits(n) {
+		return was
+	}
 	out := &numberValue{kind: structpb.Value_NumberValue{NumberValue: n}}
 	out.value.Kind = &out.kind
 	return &out.value

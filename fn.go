@@ -238,27 +238,29 @@ func setDesired(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, out
 	if desired.GetResources() == nil {
 		desired.Resources = make(map[string]*fnv1.Resource, len(out.Composed))
 	}
+	observed := req.GetObserved()
 	for _, c := range out.Composed {
+		was := observed.GetResources()[c.Name].GetResource()
 		r := &fnv1.Resource{Ready: fnv1.Ready_READY_FALSE}
 		if c.Ready {
 			r.Ready = fnv1.Ready_READY_TRUE
 		}
 		if c.Object != nil {
-			r.Resource = toStruct(c.Object)
-		} else if r.Resource = asObserved(req.GetObserved().GetResources()[c.Name].GetResource()); desired.GetResources()[c.Name] != nil {
+			r.Resource = toStructLike(c.Object, was)
+		} else if r.Resource = asObserved(was); desired.GetResources()[c.Name] != nil {
 			continue // An earlier step of the pipeline emits it.
 		}
 		desired.Resources[c.Name] = r
 	}
 
-	composite := desired.GetComposite()
+	composite, was := desired.GetComposite(), observed.GetComposite().GetResource()
 	if composite.GetResource() == nil {
 		composite = &fnv1.Resource{Resource: toStruct(map[string]any{
-			"apiVersion": v1alpha1.APIVersion, "kind": manifest.String(tree{req.GetObserved().GetComposite().GetResource()}, "kind"),
+			"apiVersion": v1alpha1.APIVersion, "kind": manifest.String(tree{was}, "kind"),
 		})}
 		desired.Composite = composite
 	}
-	composite.Resource.Fields["status"] = structpb.NewStructValue(toStruct(statusOf(out.Status)))
+	composite.Resource.Fields["status"] = new(texts).convert(statusOf(out.Status), was.GetFields()["status"])
 	composite.Ready = fnv1.Ready_READY_FALSE
 	if out.Ready {
 		composite.Ready = fnv1.Ready_READY_TRUE

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -333,5 +335,50 @@ func TestTree(t *testing.T) {
 	}
 	if diff := cmp.Diff(o, toStruct(fromStruct(o)), protocmp.Transform()); diff != "" {
 		t.Errorf("A converted object should convert back to itself: -want, +got:\n%s", diff)
+	}
+}
+
+func toValue(v any) *structpb.Value { return new(texts).convert(v, nil) }
+
+// TestConvertLike: what was observed before saves work and changes nothing, whatever it was.
+func TestConvertLike(t *testing.T) {
+	values := []any{
+		nil, "", "a", true, false, 0.0, math.Copysign(0, -1), int64(7), 7, map[string]any{}, []any{}, []any{nil}, []any{"a"}, []any{"a", "b"},
+		map[string]any{"a": "b"}, map[string]any{"a": "c"}, map[string]any{"a": nil}, map[string]any{"b": "b"}, map[string]any{"a": "b", "c": "d"},
+		map[string]any{"a": map[string]any{"a": []any{"b", map[string]any{}}, "c": "d"}, "e": 1.5},
+		map[string]any{"a": map[string]any{"a": []any{"c", map[string]any{}}, "c": "d"}, "e": 1.5},
+		map[string]any{"a": map[string]any{"a": []any{"b", []any{}}, "c": "d"}, "e": "1.5"},
+	}
+	encoded := func(v *structpb.Value) string {
+		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	for _, v := range values {
+		want := encoded(toValue(v))
+		for _, other := range values {
+			was := toValue(other)
+			before := encoded(was)
+			if got := new(texts).convert(v, was); encoded(got) != want {
+				t.Errorf("%#v after %#v: got %v", v, other, got)
+			}
+			if encoded(was) != before {
+				t.Errorf("%#v after %#v: what was observed is another thing now: %v", v, other, was)
+			}
+		}
+		// Null is made anew; everything else comes back.
+		if was := toValue(v); v != nil && !strings.Contains(fmt.Sprint(v), "<nil>") && new(texts).convert(v, was) != was {
+			t.Errorf("%#v after itself is made again", v)
+		}
+	}
+	was := toStruct(map[string]any{"a": "b"})
+	got := toStructLike(map[string]any{"a": "b"}, was)
+	if got.GetFields()["a"] != was.GetFields()["a"] {
+		t.Error("a field that says the same is made again")
+	}
+	if got.Fields["c"] = toValue("d"); was.GetFields()["c"] != nil {
+		t.Error("who adds to the new object adds to what was observed")
 	}
 }
