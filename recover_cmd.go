@@ -15,6 +15,7 @@ import (
 	"github.com/bizmatters/function-hardened-postgres/internal/bootstrap"
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 	"github.com/bizmatters/function-hardened-postgres/internal/policy"
 	"github.com/bizmatters/function-hardened-postgres/internal/reconcile"
@@ -58,12 +59,16 @@ func (c *recoverCmd) Run(std *streams) error {
 	if err != nil {
 		return err
 	}
+	now := time.Now
+	if c.now != nil {
+		now = c.now
+	}
 	document, explanation := successor.Document(old, successor.Wish{
 		Name: c.Name, ToTime: c.ToTime, ToLSN: c.ToLSN, ToXID: c.ToXID, ToName: c.ToName, Immediate: c.ToImmediate,
 		BackupID: c.BackupID, Exclusive: c.Exclusive, Upgrade: c.Upgrade, Method: c.Method,
-		Bucket: c.ArchiveBucket, Path: c.ArchivePath, Server: c.ArchiveServer,
+		Bucket: c.ArchiveBucket, Path: c.ArchivePath, Server: c.ArchiveServer, Now: now(),
 	})
-	refused, err := c.judge(old, document, std)
+	refused, waiting, err := c.judge(old, document, now(), std)
 	if err != nil {
 		return err
 	}
@@ -77,7 +82,13 @@ func (c *recoverCmd) Run(std *streams) error {
 	if err := c.write(text, std.out); err != nil {
 		return err
 	}
-	for _, line := range append(explanation, c.unseen(old)...) {
+	for _, line := range explanation {
+		tell(std.err, line)
+	}
+	for _, wait := range waiting {
+		tell(std.err, "Before it begins it waits for "+wait+".")
+	}
+	for _, line := range c.unseen(old) {
 		tell(std.err, line)
 	}
 	return nil
@@ -117,26 +128,23 @@ func (c *recoverCmd) source(std *streams) (manifest.Object, error) {
 	return claims[0], nil
 }
 
-// judge plays the new claim through the function, beside its source.
-func (c *recoverCmd) judge(old, document manifest.Object, std *streams) (contract.Findings, error) {
+// judge plays the new claim through the function, beside its source. What it waits for is told too, but for what the
+// function makes by itself and for what the explanation asks a person to confirm.
+func (c *recoverCmd) judge(old, document manifest.Object, now time.Time, std *streams) (refused contract.Findings, waiting []string, err error) {
 	input, err := readPolicy(c.Policy, c.Composition, std)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	required, err := source.Open(c.Required, std.in)
 	if err != nil {
-		return nil, err
-	}
-	now := time.Now
-	if c.now != nil {
-		now = c.now
+		return nil, nil, err
 	}
 	p, found := policy.Decode(input)
 	fresh, refused := claim.Decode(claim.InNamespace(document, claim.DefaultNamespace))
 	from, unreadable := claim.Decode(claim.InNamespace(old, claim.DefaultNamespace))
 	found = append(append(found.Violations(), refused...), unreadable...)
 	if len(found) > 0 || p == nil {
-		return found, nil
+		return found, nil, nil
 	}
 	answers := bootstrap.Assumed(fresh, p, from)
 	for name, ask := range bootstrap.Asks(fresh, p) {
@@ -146,11 +154,14 @@ func (c *recoverCmd) judge(old, document manifest.Object, std *streams) (contrac
 			}
 		}
 	}
+	view := world.View{Required: answers}
 	out := reconcile.Run(reconcile.Input{
 		Composite: claim.AsComposite(claim.InNamespace(document, claim.DefaultNamespace), claim.Namespaced), Policy: input,
-		World: world.View{Required: answers}, Now: now(), Complete: true,
+		World: view, Now: now, Complete: true,
 	})
-	return out.Refused, nil
+	fresh.Annotations = map[string]string{claim.AnnotationWritesStopped: old.Name(), claim.AnnotationReplicaIdentities: old.Name()}
+	plan := bootstrap.Make(fresh, p, hardened.PlaceOf(fresh, p), nil, view, now)
+	return out.Refused, plan.Waiting, nil
 }
 
 // written is the claim as a file: what people read first comes first.

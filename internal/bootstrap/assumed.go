@@ -53,8 +53,8 @@ func Assumed(c *claim.Claim, p *v1beta1.Policy, source *claim.Claim) map[string]
 	return out
 }
 
-// assumedSince lies before any recovery target.
-const assumedSince = "2000-01-01T00:00:00Z"
+// assumedSince lies before any recovery target that can be written.
+const assumedSince = "0000-01-01T00:00:00Z"
 
 func assumedClaim(c *claim.Claim, name string) *claim.Claim {
 	source := &claim.Claim{Namespace: c.Namespace, Name: name, Scope: c.Scope, Spec: v1alpha1.Spec{

@@ -55,6 +55,8 @@ type Plan struct {
 	Findings contract.Findings
 	// Waiting says, in the words that follow "waiting for", what a database that does not live yet still waits for.
 	Waiting []string
+	// Preparing is waited for in the same way, and made by this function itself: it comes without anybody's doing.
+	Preparing []string
 	// Status is nil for a database that simply starts empty.
 	Status *v1alpha1.BootstrapStatus
 }

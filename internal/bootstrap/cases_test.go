@@ -174,7 +174,7 @@ func tell(t *testing.T, plan Plan) string {
 		}
 		return b.String() // What would be made of it is nobody's business.
 	}
-	list("waiting for", plan.Waiting)
+	list("waiting for", append(slices.Clip(plan.Waiting), plan.Preparing...))
 	list("released", plan.Released)
 	if s := plan.Status; s != nil {
 		fmt.Fprintf(&b, "status: %s from %s, inert %v\n  %s\n", s.Method, s.Source, s.Inert, s.Message)

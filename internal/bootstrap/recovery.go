@@ -105,10 +105,10 @@ func (m *maker) waitForSource(a hardened.SourceArchive) {
 		return
 	}
 	if keys := m.view.SecretFacts(hardened.SourceCredentials); !keys.Synced {
-		m.waitForf("the keys to the source's archive: %s", keys.Reason)
+		m.plan.Preparing = append(m.plan.Preparing, "the keys to the source's archive: "+keys.Reason)
 	}
 	if _, there := m.view.Wrapped(hardened.SourceObjectStore); !there && hardened.Plugin(m.policy) {
-		m.waitForf("the description of the source's archive to exist")
+		m.plan.Preparing = append(m.plan.Preparing, "the description of the source's archive to exist")
 	}
 }
 

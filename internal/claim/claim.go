@@ -118,6 +118,7 @@ func Decode(o manifest.Object) (*Claim, contract.Findings) {
 		}
 		if f.Path == "spec.bootstrap.recovery.targetTime" && f.Message == schema.WrongForm {
 			f.Message = "is not a moment with a time zone: what it means would depend on who reads it, and a restore to the wrong hour looks like the right one"
+			f.Fix = `write it with the zone of the clock it was read from: "2026-11-20T10:00:00Z" is UTC, "2026-11-20T10:00:00+05:30" is what a clock in India shows`
 		}
 		delete(asked, topLevel(f.Path))
 		found = append(found, f)

@@ -153,7 +153,7 @@ func Run(in Input) Outcome {
 		return s.refused()
 	}
 
-	s.judgeGate(plan.Waiting)
+	s.judgeGate(slices.Concat(plan.Waiting, plan.Preparing))
 	set := hardened.Set(hardened.Request{
 		Claim: c, Policy: s.policy, Terms: s.terms, Place: s.place, Bootstrap: plan.Bootstrap,
 		Alive: s.identity.cluster != nil || s.identity.deleted,

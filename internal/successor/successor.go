@@ -4,6 +4,7 @@ package successor
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
@@ -23,10 +24,19 @@ type Wish struct {
 	Method string
 	// Bucket, Path and Server name the archive of a source that is not left in the cluster.
 	Bucket, Path, Server string
+	// Now is what the target is held against in words.
+	Now time.Time
 }
+
+// maxStorage is the most GiB a claim can have.
+const maxStorage = 1000
 
 // Document returns the new claim, and the sentences that explain it.
 func Document(from manifest.Object, w Wish) (manifest.Object, []string) {
+	written := w.ToTime
+	if at, ok := Moment(w.ToTime); ok {
+		w.ToTime = utc(at)
+	}
 	spec := map[string]any{}
 	keep := []string{"size", "storageGB", "walStorageGB", "instances", "resources", "parameters", "image", "backup"}
 	if w.Name == from.Name() {
@@ -52,7 +62,7 @@ func Document(from manifest.Object, w Wish) (manifest.Object, []string) {
 	}
 	spec["storageGB"] = storage
 	if upgrading && w.Method != "logicalReplication" {
-		spec["storageGB"] = min(2*storage, 1000)
+		spec["storageGB"] = min(2*storage, maxStorage)
 	}
 	if w.Method != "" {
 		spec["upgrade"] = map[string]any{"method": w.Method}
@@ -64,7 +74,7 @@ func Document(from manifest.Object, w Wish) (manifest.Object, []string) {
 		metadata["namespace"] = namespace
 	}
 	document := manifest.Object{"apiVersion": from.APIVersion(), "kind": from.Kind(), "metadata": metadata, "spec": spec}
-	return document, explain(from, w, version, upgrading)
+	return document, explain(from, w, written, version, upgrading)
 }
 
 func recovery(from manifest.Object, w Wish) map[string]any {
@@ -109,36 +119,53 @@ func login(from manifest.Object) (database, owner string) {
 	return database, owner
 }
 
-func explain(from manifest.Object, w Wish, version string, upgrading bool) []string {
+func explain(from manifest.Object, w Wish, written, version string, upgrading bool) []string {
 	source := from.Name()
+	database, _ := login(from)
 	lines := make([]string, 0, 12)
 	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	when := func() {
+		if at, ok := Moment(w.ToTime); ok && ago(at, w.Now) != "" {
+			if written != w.ToTime {
+				say("%s is %s, %s.", written, w.ToTime, ago(at, w.Now))
+			} else {
+				say("%s was %s.", w.ToTime, ago(at, w.Now))
+			}
+		}
+	}
 	if w.Name == source {
 		// Only what is lost comes back under its own name.
 		say("%s comes back as a database of PostgreSQL %s, restored from its own archive%s.", source, version, until(w))
+		when()
 		say("The old folder of the archive is only read; the database archives into a new one beside it. While a Cluster of this name lives, the bootstrap does nothing.")
 		say("Next:")
 		say("  1. Delete the old claim: a bootstrap is read once, when a claim is new. Bucket and volumes stay.")
 		say("  2. Commit the file in its place.")
 		say("  3. Wait: kubectl -n %s wait postgresinstance/%s --for=condition=DatabaseReady --timeout=2h", namespace(from), source)
-		say("  4. Look at the data before anything writes to it: kubectl cnpg psql -n %s %s", namespace(from), source)
+		say("  4. Look at the data before anything writes to it: kubectl cnpg psql -n %s %s -- %s", namespace(from), source, database)
 		return lines
 	}
 	switch {
 	case !upgrading:
 		say("%s becomes a new database of PostgreSQL %s, restored from the archive of %s%s.", w.Name, version, source, until(w))
+		when()
 		if w.Bucket != "" {
 			say("The archive in bucket %s is only read. The new database archives into a folder of its own.", w.Bucket)
 			break
 		}
 		say("%s is only read: it goes on as it is, and its archive is not written to. The new database archives into a folder of its own.", source)
+		say("What %s commits after that is not in %s. If only some tables are missing, leave the applications where they are and copy those back (docs/recover.md).", source, w.Name)
 	case w.Method == "logicalReplication":
 		say("%s becomes a new database of PostgreSQL %s with the schema of %s (PostgreSQL %s), and then follows its rows until you switch.", w.Name, w.Upgrade, source, version)
 		say("A role and a publication are added inside %s. Tables without a primary key or replica identity can no longer be updated there while it publishes: the copy waits until you confirm that there are none.", source)
 	default:
 		say("%s becomes a new database of PostgreSQL %s with a logical copy of %s (PostgreSQL %s): files of one major cannot be read by another.", w.Name, w.Upgrade, source, version)
 		say("The copy is of one moment, so it waits until you confirm that nothing writes to %s any more. %s is only read and goes on running.", source, source)
-		say("It has twice the storage, because the copy is dumped beside the data first.")
+		if most, _ := manifest.Int(from, "spec", "storageGB"); 2*most > maxStorage {
+			say("It has the most storage a claim can have, %d GiB. The copy is dumped beside the data first: it fits if %s uses less than half of that.", maxStorage, source)
+		} else {
+			say("It has twice the storage, because the copy is dumped beside the data first.")
+		}
 	}
 	say("Next:")
 	say("  1. Commit the file. Nothing of %s changes.", source)
@@ -152,11 +179,18 @@ func explain(from manifest.Object, w Wish, version string, upgrading bool) []str
 		step++
 	}
 	say("  %d. Wait: kubectl -n %s wait postgresinstance/%s --for=condition=DatabaseReady --timeout=2h", step, namespace(from), w.Name)
-	say("  %d. Look at the data: kubectl cnpg psql -n %s %s", step+1, namespace(from), w.Name)
+	say("  %d. Look at the data: kubectl cnpg psql -n %s %s -- %s", step+1, namespace(from), w.Name, database)
+	before := ""
+	switch {
+	case upgrading && w.Method == "logicalReplication":
+		before = fmt.Sprintf("stop what writes to %s, wait until nothing is behind and set the sequences (docs/upgrade.md), then ", source)
+	case !upgrading && w.Bucket == "":
+		before = fmt.Sprintf("stop what writes to %s, then ", source)
+	}
 	if alias := manifest.String(from, "spec", "connection", "alias"); alias != "" {
-		say("  %d. Switch: move connection.alias: %s from %s to %s in one commit.", step+2, alias, source, w.Name)
+		say("  %d. Switch: %smove connection.alias: %s from %s to %s in one commit.", step+2, before, alias, source, w.Name)
 	} else {
-		say("  %d. Switch: let applications use the Secret %s-conn.", step+2, w.Name)
+		say("  %d. Switch: %slet applications use the Secret %s-conn.", step+2, before, w.Name)
 	}
 	return lines
 }
