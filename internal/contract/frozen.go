@@ -31,9 +31,6 @@ func JudgeFrozen(a Asked, storageClass string, live *world.Cluster) Findings {
 		refuse("spec.walStorageGB", strconv.FormatInt(a.Spec.WALStorageGB, 10), fmt.Sprintf("the WAL volumes have %d GiB and can neither shrink nor go", live.WALStorageGB),
 			fmt.Sprintf("write %d or more", live.WALStorageGB))
 	}
-	if live.Instances > MinInstances && a.Spec.Instances < MinInstances {
-		refuse("spec.instances", strconv.FormatInt(a.Spec.Instances, 10), "scaling below 3 leaves commits on too few disks", "write 3 or more")
-	}
 	for _, volume := range []struct{ name, class string }{{"storage", live.StorageClass}, {"walStorage", live.WALStorageClass}} {
 		if volume.class != "" && volume.class != storageClass {
 			refuse("storageClassName", storageClass, fmt.Sprintf("the living Cluster's %s is of class %s: CloudNativePG accepts the change and ignores it for the volumes that exist, so Git would lie about layer 2", volume.name, volume.class),
