@@ -253,12 +253,14 @@ func setDesired(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, out
 		desired.Resources[c.Name] = r
 	}
 
+	if desired.GetComposite() == nil {
+		desired.Composite = &fnv1.Resource{}
+	}
 	composite, was := desired.GetComposite(), observed.GetComposite().GetResource()
-	if composite.GetResource() == nil {
-		composite = &fnv1.Resource{Resource: toStruct(map[string]any{
+	if len(composite.GetResource().GetFields()) == 0 {
+		composite.Resource = toStruct(map[string]any{
 			"apiVersion": v1alpha1.APIVersion, "kind": manifest.String(tree{was}, "kind"),
-		})}
-		desired.Composite = composite
+		})
 	}
 	composite.Resource.Fields["status"] = new(texts).convert(statusOf(out.Status), was.GetFields()["status"])
 	composite.Ready = fnv1.Ready_READY_FALSE

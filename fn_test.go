@@ -235,6 +235,37 @@ func TestRunFunctionKeepsThePipeline(t *testing.T) {
 	}
 }
 
+// An earlier step may desire a composite resource that says nothing yet, with or without connection details.
+func TestRunFunctionFillsAnEmptyComposite(t *testing.T) {
+	details := map[string][]byte{"key": []byte("value")}
+	for name, composite := range map[string]*fnv1.Resource{
+		"Nothing":     {},
+		"NoResource":  {ConnectionDetails: details},
+		"NoFields":    {Resource: &structpb.Struct{}, ConnectionDetails: details},
+		"EmptyFields": {Resource: &structpb.Struct{Fields: map[string]*structpb.Value{}}, ConnectionDetails: details},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := composite.GetConnectionDetails()
+			req := request(t, minimalXR, minimalPolicy)
+			req.Desired = &fnv1.State{Composite: composite}
+			rsp, err := testFunction().RunFunction(context.Background(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, fatal := fatalOf(rsp); fatal {
+				t.Fatal(text)
+			}
+			got := rsp.GetDesired().GetComposite()
+			if manifest.String(tree{got.GetResource()}, "kind") != "XPostgresInstance" || got.GetResource().GetFields()["status"] == nil {
+				t.Errorf("The composite resource should have its kind and status: %v", got.GetResource())
+			}
+			if diff := cmp.Diff(want, got.GetConnectionDetails()); diff != "" {
+				t.Errorf("Its connection details should stay: -want, +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestRunFunctionRecovers(t *testing.T) {
 	f := testFunction()
 	f.now = func() time.Time { panic("clock broken") }
@@ -254,7 +285,12 @@ func TestRunFunctionRecovers(t *testing.T) {
 func TestRunFunctionStopsWhenNobodyWaits(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := testFunction().RunFunction(ctx, request(t, minimalXR, minimalPolicy)); err == nil {
+	f := testFunction()
+	f.now = func() time.Time {
+		t.Error("A cancelled call should not be begun")
+		return time.Time{}
+	}
+	if _, err := f.RunFunction(ctx, request(t, minimalXR, minimalPolicy)); err == nil {
 		t.Error("A cancelled call should not be worked on")
 	}
 }

@@ -41,7 +41,13 @@ func fuzzSeeds(f *testing.F) []*fnv1.RunFunctionRequest {
 
 // FuzzRunFunction says that whatever bytes arrive as a request, the answer keeps every promise of the edge.
 func FuzzRunFunction(f *testing.F) {
-	for _, req := range fuzzSeeds(f) {
+	// What an earlier step desires, and what this function would not emit any more.
+	later := firstCall(f, "example/claim.yaml", claim.ClusterScoped)
+	later.Desired = &fnv1.State{Composite: &fnv1.Resource{Resource: &structpb.Struct{}}, Resources: map[string]*fnv1.Resource{"other-step": {}}}
+	later.Context = &structpb.Struct{}
+	retired := steadyState(f, "example/claim.yaml", claim.ClusterScoped)
+	retired.GetObserved().Resources["retired"] = retired.GetObserved().GetResources()[hardened.Bucket]
+	for _, req := range append(fuzzSeeds(f), later, retired) {
 		raw, err := proto.Marshal(req)
 		if err != nil {
 			f.Fatal(err)
@@ -134,7 +140,7 @@ func checkContract(t *testing.T, req *fnv1.RunFunctionRequest, rsp *fnv1.RunFunc
 	var set []manifest.Object
 	for _, name := range slices.Sorted(maps.Keys(rsp.GetDesired().GetResources())) {
 		r := rsp.GetDesired().GetResources()[name].GetResource()
-		if before := req.GetDesired().GetResources()[name]; before != nil && !hardened.Known(name) {
+		if before := req.GetDesired().GetResources()[name]; before != nil && proto.Equal(before.GetResource(), r) {
 			continue // Another step's.
 		}
 		if was := req.GetObserved().GetResources()[name].GetResource(); was != nil && proto.Equal(asObserved(was), r) {
@@ -193,10 +199,9 @@ func answerTo(t *testing.T, raw []byte, rsp *fnv1.RunFunctionResponse) []byte {
 	return encoded
 }
 
-// plant puts the marker wherever a request carries secrets. What earlier steps of the pipeline desire and say is handed
-// on as it is, so it is taken away.
+// plant puts the marker wherever a request carries secrets, but for what earlier steps of the pipeline desire and say:
+// that is handed on as it is.
 func plant(req *fnv1.RunFunctionRequest) {
-	req.Desired, req.Context = nil, nil
 	secret := map[string][]byte{"password": []byte(marker), marker: []byte("x")}
 	if c := req.GetObserved().GetComposite(); c != nil {
 		c.ConnectionDetails = secret

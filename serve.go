@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,18 +35,21 @@ type serveCmd struct {
 	Insecure           bool          `help:"Serve without TLS. For development only: whoever reaches the port may ask."`
 	MaxRecvMessageSize int           `default:"4"     help:"Largest request, in MiB."`
 	MetricsAddress     string        `default:":8080" help:"Address of Prometheus metrics; empty for none."`
-	ConnectTimeout     time.Duration `default:"10s"   help:"How long a client may take to complete a connection."`
+	ConnectTimeout     time.Duration `default:"10s"   help:"How long a client may take to complete a connection, or a request for metrics."`
 	DrainTimeout       time.Duration `default:"25s"   help:"How long calls in flight may take after SIGTERM."`
 	Debug              bool          `help:"Log every call."`
+
+	ping keepalive.ServerParameters // Tests cannot wait for the real ones.
 }
 
 // Limits on what one client may hold open. Crossplane keeps one connection; a client that stalls must not exhaust the
 // function for it.
 const (
-	maxStreams    = 512
-	pingInterval  = 30 * time.Second
-	pingTimeout   = 10 * time.Second
-	headerTimeout = 10 * time.Second
+	maxStreams   = 512
+	pingInterval = 30 * time.Second
+	pingTimeout  = 10 * time.Second
+	// idleMetrics is longer than anybody's scrape interval.
+	idleMetrics = 5 * time.Minute
 )
 
 // Run serves until SIGTERM or SIGINT, then answers the calls in flight and returns.
@@ -79,7 +83,7 @@ func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Lis
 		grpc.MaxRecvMsgSize(c.MaxRecvMessageSize<<20),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(c.ConnectTimeout),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingInterval, Timeout: pingTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: cmp.Or(c.ping.Time, pingInterval), Timeout: cmp.Or(c.ping.Timeout, pingTimeout)}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingTimeout, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), recovered(log)),
 	)
@@ -127,7 +131,7 @@ func (c *serveCmd) serveMetrics(ctx context.Context, log *slog.Logger, registry 
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout}
+	server := &http.Server{Handler: mux, ReadTimeout: c.ConnectTimeout, WriteTimeout: c.ConnectTimeout, IdleTimeout: idleMetrics}
 	go func() {
 		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			log.Error("Metrics have stopped", "error", err)

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -58,15 +61,87 @@ func TestServeStalledClients(t *testing.T) {
 		t.Errorf("a stalled call keeps others on its connection out: %v", err)
 	}
 	for _, conn := range conns {
-		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := conn.Read(make([]byte, 1)); os.IsTimeout(err) {
-			t.Fatal("a connection that is never completed is kept open")
-		}
+		ended(t, conn)
 	}
 	if err := stream.CloseSend(); err != nil {
 		t.Error(err)
+	}
+}
+
+// ended waits for the server to close a connection, for much less than the two minutes after which gRPC does by itself.
+func ended(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(patience / 4)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); os.IsTimeout(err) {
+		t.Fatal("a connection on which nothing comes is kept open")
+	}
+}
+
+// TestServeVanishedClient says that the connection of a client that went without a word, as behind a lost node, is ended.
+func TestServeVanishedClient(t *testing.T) {
+	s := start(t, "", function(), func(c *serveCmd) {
+		c.ping = keepalive.ServerParameters{Time: time.Second, Timeout: time.Second}
+	})
+	conn, err := (&net.Dialer{}).DialContext(within(t), "tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	// HTTP/2's preface and empty settings: the connection is complete, and no ping is ever answered.
+	if _, err := conn.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, conn)
+}
+
+// TestServeMetrics says that Prometheus sees the calls, and that nobody keeps its port busy.
+func TestServeMetrics(t *testing.T) {
+	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, "", function(), func(c *serveCmd) { c.MetricsAddress = address })
+	if err := ask(t, s.dial(t, insecure.NewCredentials())); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rsp.Body.Close()
+	text, err := io.ReadAll(rsp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		`grpc_server_handled_total{grpc_code="OK",grpc_method="RunFunction",grpc_service="apiextensions.fn.proto.v1.FunctionRunnerService",grpc_type="unary"} 1`,
+		`grpc_server_handling_seconds_count{grpc_method="RunFunction",grpc_service="apiextensions.fn.proto.v1.FunctionRunnerService",grpc_type="unary"} 1`,
+		"go_goroutines ", "process_resident_memory_bytes ",
+	} {
+		if !strings.Contains(string(text), "\n"+line) {
+			t.Errorf("the metrics have no %s", line)
+		}
+	}
+	for _, beginning := range []string{"", "GET /metrics HTTP/1.1\r\n", "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"} {
+		conn, err := (&net.Dialer{}).DialContext(within(t), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if _, err := io.WriteString(conn, beginning); err != nil {
+			t.Fatal(err)
+		}
+		ended(t, conn)
 	}
 }
 

@@ -41,9 +41,12 @@ type server struct {
 }
 
 // start serves on a port of its own; without a directory, without TLS.
-func start(t *testing.T, dir string, f fnv1.FunctionRunnerServiceServer) *server {
+func start(t *testing.T, dir string, f fnv1.FunctionRunnerServiceServer, changes ...func(*serveCmd)) *server {
 	t.Helper()
 	c := &serveCmd{TLSCertsDir: dir, Insecure: dir == "", MaxRecvMessageSize: 4, ConnectTimeout: 500 * time.Millisecond, DrainTimeout: patience}
+	for _, change := range changes {
+		change(c)
+	}
 	log := slog.New(slog.DiscardHandler)
 	creds, err := c.credentials(log)
 	if err != nil {
@@ -153,6 +156,23 @@ func TestServeDrains(t *testing.T) {
 			t.Errorf("a call in flight is lost: %v", err)
 		}
 	}
+	s.wait(t)
+}
+
+// TestServeCutsOff stops the server while a call never ends: it waits no longer than it was told.
+func TestServeCutsOff(t *testing.T) {
+	h := &held{release: make(chan struct{})}
+	h.started.Add(1)
+	s := start(t, "", h, func(c *serveCmd) { c.DrainTimeout = 100 * time.Millisecond })
+	client := s.dial(t, insecure.NewCredentials())
+	answered := make(chan error, 1)
+	go func() { answered <- ask(t, client) }()
+	h.started.Wait()
+	s.stop()
+	if err := <-answered; status.Code(err) != codes.Unavailable {
+		t.Errorf("the client of a call that is cut off is told %v", err)
+	}
+	close(h.release)
 	s.wait(t)
 }
 

@@ -129,7 +129,23 @@ func TestServeRotatesCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// A client of the old authority that could take up an earlier session instead of showing its certificate again.
+	_, _, cert, key := issue(t, before, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := pool(before)
+	both.AddCert(after.certificate)
+	resuming := credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: both, ClientSessionCache: tls.NewLRUClientSessionCache(8)})
+	if err := ask(t, s.dial(t, resuming)); err != nil {
+		t.Fatal(err)
+	}
+
 	after.install(t, dir)
+	if err := ask(t, s.dial(t, resuming)); status.Code(err) != codes.Unavailable {
+		t.Errorf("a session of the old authority is taken up again: %v", err)
+	}
 	if err := ask(t, s.dial(t, after.client(t, after))); err != nil {
 		t.Errorf("a client of the new authority is refused: %v", err)
 	}
