@@ -141,8 +141,9 @@ func (j *judge) alertsOn(c *cluster, metrics []string) bool {
 		if d.kind != prometheusRule || found {
 			continue
 		}
-		eachRule(d, func(rule node, _ rulePlace) {
-			if text(rule, "alert") == "" || found || tooLate(text(rule, "for")) {
+		eachRule(d, func(rule node, at rulePlace) {
+			group, _ := items(d.spec, "groups")[at.group].(node)
+			if text(rule, "alert") == "" || found || tooLate(text(rule, "for")) || tooLate(text(group, "interval")) || tooLate(text(group, "query_offset")) {
 				return
 			}
 			if named := text(sub(rule, "labels"), "cnpg_cluster"); named != "" && named != c.name {
@@ -158,29 +159,39 @@ func (j *judge) alertsOn(c *cluster, metrics []string) bool {
 
 // tooLate says whether an alert waits for more than an hour, or for nobody knows how long: it may as well not exist.
 func tooLate(wait string) bool {
-	if wait == "" || wait == "0" {
-		return false
+	d, ok := prometheusTime(wait)
+	return !ok || d > time.Hour
+}
+
+// prometheusTime reads a duration as Prometheus does: "90s", "1h30m", "2d"; none is none.
+func prometheusTime(written string) (time.Duration, bool) {
+	if written == "0" {
+		return 0, true
 	}
 	total := time.Duration(0)
-	for wait != "" {
-		end := strings.IndexFunc(wait, func(r rune) bool { return r < '0' || r > '9' })
+	for written != "" {
+		end := strings.IndexFunc(written, func(r rune) bool { return r < '0' || r > '9' })
 		if end <= 0 {
-			return true
+			return 0, false
 		}
-		n, err := strconv.ParseInt(wait[:end], 10, 32)
-		wait = wait[end:]
-		unit := wait
-		if next := strings.IndexAny(wait, "0123456789"); next >= 0 {
-			unit = wait[:next]
+		n, err := strconv.ParseInt(written[:end], 10, 16)
+		written = written[end:]
+		unit := written
+		if next := strings.IndexAny(written, "0123456789"); next >= 0 {
+			unit = written[:next]
 		}
-		size, known := map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
-		if err != nil || !known { // Days, weeks and years are too late in any case.
-			return true
+		size, known := prometheusUnits[unit]
+		if err != nil || !known {
+			return 0, false
 		}
 		total += time.Duration(n) * size
-		wait = wait[len(unit):]
+		written = written[len(unit):]
 	}
-	return total > time.Hour
+	return total, true
+}
+
+var prometheusUnits = map[string]time.Duration{
+	"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour, "y": 365 * 24 * time.Hour,
 }
 
 // rulePlace is where in a PrometheusRule a rule stands.

@@ -71,7 +71,7 @@ func (j *judge) judgeFolder(c *cluster) {
 	if c.serverName == "" {
 		return
 	}
-	destination := text(c.archive.configuration, "destinationPath")
+	folder := folderOf(c)
 	own := c.archivers[0] + ".parameters.serverName"
 	if c.method == methodInTree {
 		own = c.archivers[0] + ".serverName"
@@ -85,18 +85,28 @@ func (j *judge) judgeFolder(c *cluster) {
 	}
 	for i := range j.clusters {
 		other := &j.clusters[i]
-		if other == c || other.serverName != c.serverName || other.observed {
+		if other == c || other.serverName == "" || other.observed {
 			continue
 		}
-		theirs := text(other.archive.configuration, "destinationPath")
 		// An ObjectStore of one name is one place, whether or not the set holds it.
 		oneStore := c.storeName != "" && other.storeName == c.storeName && other.namespace == c.namespace
-		if oneStore || destination != "" && strings.TrimRight(theirs, "/") == strings.TrimRight(destination, "/") {
+		if oneStore && other.serverName == c.serverName || folder != "" && folderOf(other) == folder {
 			j.refuse(c.document, "ZDL-05", own, c.serverName, "is also where "+other.String()+" archives: two timelines in one folder overwrite each other",
 				"write a serverName that no other Cluster has")
 			return
 		}
 	}
+}
+
+// folderOf is where in its store a Cluster archives, "" where the set does not tell: bucket, path and server name put
+// together as barman does, so that one folder is one, however it is divided between the two fields.
+func folderOf(c *cluster) string {
+	rest, ok := strings.CutPrefix(text(c.archive.configuration, "destinationPath"), "s3://")
+	if !ok {
+		return ""
+	}
+	bucket, path, _ := strings.Cut(rest, "/")
+	return bucket + "/" + strings.Trim(strings.Trim(path, "/")+"/"+c.serverName, "/")
 }
 
 // sourceServer is the folder an external cluster is read from.
@@ -219,9 +229,11 @@ func (j *judge) judgeStore(a archive, archivedTo bool) {
 }
 
 // divertingArguments are options of barman-cloud-wal-archive and barman-cloud-backup that send the archive elsewhere or
-// nowhere: to a disk snapshot, for instance.
+// nowhere: to a disk snapshot, for instance, or to the screen. --help and --version end the program with success before it
+// has archived anything; --host backs up another server.
 var divertingArguments = []string{
 	"--endpoint-url", "--cloud-provider", "--aws-profile", "--profile", "--test", "--snapshot-instance", "--snapshot-disk", "--snapshot-zone",
+	"--help", "--version", "--host",
 }
 
 // isDiverting says whether an argument stands for one of them. barman-cloud takes any beginning of a long option, and
@@ -231,8 +243,8 @@ func isDiverting(argument string) bool {
 	if strings.HasPrefix(name, "--") {
 		return slices.ContainsFunc(divertingArguments, func(long string) bool { return begins(name, long, "--") && name != "--" })
 	}
-	short := strings.TrimLeft(name, "-vqhzjJ") // Those without a value.
-	return strings.HasPrefix(name, "-") && (strings.HasPrefix(short, "t") || strings.HasPrefix(short, "P"))
+	short := strings.TrimLeft(name, "-vqzj") // Those without a value.
+	return strings.HasPrefix(name, "-") && short != "" && strings.Contains("tPVh", short[:1])
 }
 
 func (j *judge) judgeArguments(a archive, part string, section node) {

@@ -77,7 +77,7 @@ func (n *denials) add(s statement, bucket string, administrators []string) {
 	if !reaches(s.Resource, bucket, "/*") {
 		return // Backups are objects; what is denied elsewhere protects none.
 	}
-	if strings.EqualFold(word(s.Condition["Bool"]["aws:SecureTransport"]), "false") && len(s.Condition) == 1 && covers(s.Action, "s3:*") {
+	if strings.EqualFold(word(s.Condition["Bool"]["aws:SecureTransport"]), "false") && len(s.Condition) == 1 && len(s.Condition["Bool"]) == 1 && covers(s.Action, "s3:*") {
 		n.withoutTLS = true
 	}
 	if len(s.Condition) != 0 {

@@ -47,6 +47,26 @@ func judgeNodes(j *judge, c *cluster) {
 // maxLease is how long a failover may wait for the old primary's lease.
 const maxLease = 30
 
+// minSwitchover is the least time a primary needs to stop in order: CloudNativePG's documentation warns of data loss below
+// what sending and archiving the last WAL takes.
+const minSwitchover = 30
+
+// maxUnnoticed is for how many seconds a primary may be unready before Kubernetes says so.
+const maxUnnoticed = 60
+
+// patience is how many seconds a probe may fail before anything follows from it.
+func patience(probe node) int64 {
+	period, _ := integer(probe, "periodSeconds")
+	threshold, _ := integer(probe, "failureThreshold")
+	if period <= 0 {
+		period = 10
+	}
+	if threshold <= 0 {
+		threshold = 3
+	}
+	return min(period, 1<<30) * min(threshold, 1<<30)
+}
+
 // judgeFailover: a failed primary is replaced at once and without a person (CNPG-1.4).
 func judgeFailover(j *judge, c *cluster) {
 	refuse := func(path, value, message, fix string) {
@@ -60,6 +80,12 @@ func judgeFailover(j *judge, c *cluster) {
 	}
 	if n, _ := integer(c.spec, "failoverDelay"); n > 0 {
 		refuse("spec.failoverDelay", strconv.FormatInt(n, 10), fmt.Sprintf("every failover waits %d seconds before it begins", n), "write failoverDelay: 0")
+	}
+	if n, _ := integer(c.spec, "switchoverDelay"); n > 0 && n < minSwitchover {
+		refuse("spec.switchoverDelay", strconv.FormatInt(n, 10), fmt.Sprintf("a primary that has to give way is killed after %s, before its last commits are with the standby that takes over and in the archive", plural(n, "second")), fmt.Sprintf("remove it, or write %d or more", minSwitchover))
+	}
+	if seconds := patience(sub(sub(c.spec, "probes"), "readiness")); seconds > maxUnnoticed {
+		refuse("spec.probes.readiness", "", fmt.Sprintf("failureThreshold times periodSeconds are %d seconds: for so long nobody notices that the primary no longer answers; %d are the most", seconds, maxUnnoticed), "remove both")
 	}
 	if on, said := boolean(c.spec, "enablePDB"); said && !on {
 		refuse("spec.enablePDB", "false", "a drain may evict the primary and its standbys at once", "write enablePDB: true")
@@ -79,6 +105,10 @@ func judgeFailover(j *judge, c *cluster) {
 // The in-tree method runs inside the instance and reads it, from ConfigMaps and Secrets too.
 func judgeClusterEnvironment(j *judge, c *cluster) {
 	j.judgeEnvironmentList(c.document, c.spec, "env", "spec.env")
+	for i, item := range items(sub(c.spec, "postgresql"), "extensions") {
+		extension, _ := item.(node) // PostgreSQL, and with it the in-tree archiver, inherits these.
+		j.judgeEnvironmentList(c.document, extension, "env", index("spec.postgresql.extensions", i)+".env")
+	}
 	for _, item := range items(c.spec, "envFrom") {
 		from, _ := item.(node)
 		for _, field := range []string{"configMapRef", "secretRef"} {

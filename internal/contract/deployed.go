@@ -14,20 +14,60 @@ var recreations = []struct {
 	{"kustomize.toolkit.fluxcd.io/force", func(value string) bool { return value != "" && value != "disabled" }},
 }
 
-// deployed judges how what a running database needs is applied. Inside a wrapper no deployment tool sees it.
-func (j *judge) deployed(d *document) {
+// omissions are annotations by which a deployment tool passes over a document: it lies in Git, and is never applied, or no
+// longer kept up (ZDL-10).
+var omissions = []struct{ name, value string }{
+	{"argocd.argoproj.io/hook", "Skip"},
+	{"kustomize.toolkit.fluxcd.io/reconcile", "disabled"},
+	{"kustomize.toolkit.fluxcd.io/ssa", "Ignore"},
+}
+
+// owned: nothing that a running database needs goes together with something else (CNPG-4.1). What belongs to the Cluster
+// itself may go with it.
+func (j *judge) owned(d *document) {
 	switch d.kind {
 	case clusterKind, objectStore, scheduledBackup, externalSecret:
 	default:
 		return
 	}
-	if d.wrapped {
+	for i, item := range items(sub(d.body, "metadata"), "ownerReferences") {
+		owner, _ := item.(node)
+		kind := text(owner, "kind")
+		if d.kind != clusterKind && (kind == "Cluster" || kind == manyNamespaces) {
+			continue
+		}
+		j.refuse(d, "CNPG-4.1", index("metadata.ownerReferences", i), kind+" "+text(owner, "name"), "owns it: Kubernetes deletes it together with its owner, the database with its volume claims or what it archives with", "remove the reference")
+	}
+}
+
+// deployed judges how what a running database needs is applied. Inside a wrapper no deployment tool sees it.
+func (j *judge) deployed(d *document) {
+	annotations := sub(sub(d.body, "metadata"), "annotations")
+	if d.wrapped || len(annotations) == 0 {
 		return
 	}
-	annotations := sub(sub(d.body, "metadata"), "annotations")
+	j.omitted(d, annotations)
+	switch d.kind {
+	case clusterKind, objectStore, scheduledBackup, externalSecret:
+	default:
+		return
+	}
 	for _, r := range recreations {
 		if value := text(annotations, r.name); r.does(value) {
 			j.refuse(d, "CNPG-4.1", "metadata.annotations["+r.name+"]", value, "lets the deployment tool delete it and make it anew: a new Cluster is an empty one, and without its archive and keys a living one archives nothing", "remove it")
+		}
+	}
+}
+
+// omitted judges what protects the data and is left out when everything else is applied.
+func (j *judge) omitted(d *document, annotations node) {
+	switch {
+	case j.incidental(d), d.kind >= bucket && !j.concerns(d), d.kind == secret, d.kind == configMap:
+		return
+	}
+	for _, o := range omissions {
+		if text(annotations, o.name) == o.value {
+			j.refuse(d, "ZDL-10", "metadata.annotations["+o.name+"]", o.value, "has the deployment tool pass over it: it looks committed, and is never applied or no longer kept up", "remove it")
 		}
 	}
 }

@@ -24,6 +24,9 @@ const (
 	storageClass
 	prometheusRule
 	podMonitor
+	persistentVolume
+	encryptionKey
+	bucketTiering
 	bucket
 	bucketVersioning
 	bucketLock
@@ -61,13 +64,16 @@ var kinds = func() map[groupKind]kind {
 		{"storage.k8s.io", "StorageClass"}:          storageClass,
 		{"monitoring.coreos.com", "PrometheusRule"}: prometheusRule,
 		{"monitoring.coreos.com", "PodMonitor"}:     podMonitor,
+		{"", "PersistentVolume"}:                    persistentVolume,
+		{"kms.aws.upbound.io", "Key"}:               encryptionKey,
+		{"kms.aws.m.upbound.io", "Key"}:             encryptionKey,
 	}
 	for _, group := range []string{"s3.aws.upbound.io", "s3.aws.m.upbound.io"} {
 		for name, k := range map[string]kind{
 			"Bucket": bucket, "BucketVersioning": bucketVersioning, "BucketObjectLockConfiguration": bucketLock,
 			"BucketServerSideEncryptionConfiguration": bucketEncryption, "BucketPublicAccessBlock": bucketPublicAccess,
 			"BucketOwnershipControls": bucketOwnership, "BucketACL": bucketACL, "BucketPolicy": bucketPolicy,
-			"BucketLifecycleConfiguration": bucketLifecycle,
+			"BucketLifecycleConfiguration": bucketLifecycle, "BucketIntelligentTieringConfiguration": bucketTiering,
 		} {
 			m[groupKind{group, name}] = k
 		}

@@ -41,3 +41,22 @@ func judgeLifecycleRule(rule node, at string, refuse func(path, value, message, 
 		})
 	}
 }
+
+// judgeTiering: S3's own tiering moves nothing where it cannot be read at once. Its other tiers can.
+func judgeTiering(j *judge, d *document) {
+	if !j.concerns(d) {
+		return
+	}
+	for _, provider := range providers {
+		asked := sub(d.spec, provider)
+		if text(asked, "status") == "Disabled" {
+			continue
+		}
+		eachMap(asked, "tiering", "spec."+provider, func(tier node, at string) {
+			switch to := text(tier, "accessTier"); to {
+			case "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS":
+				j.refuse(d, "ZDL-02", at+".accessTier", to, "moves backups that nobody has read for a while where they cannot be read for hours: a recovery fails", "remove it")
+			}
+		})
+	}
+}

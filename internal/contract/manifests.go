@@ -76,6 +76,7 @@ func JudgeManifests(set []manifest.Object, o Options) Findings {
 	for i := range j.documents {
 		d := &j.documents[i]
 		j.managed(i)
+		j.owned(d)
 		j.deployed(d)
 		j.exposed(d)
 		if d.observed {
@@ -122,13 +123,16 @@ var documentRules = map[kind][]func(*judge, *document){
 	bucketACL:          {judgeACL},
 	bucketPolicy:       {judgeBucketPolicy},
 	bucketLifecycle:    {judgeLifecycle},
+	bucketTiering:      {judgeTiering},
+	encryptionKey:      {judgeEncryptionKey},
+	persistentVolume:   {judgePersistentVolume},
 }
 
 // clusterRules judge one Cluster together with everything in the set that belongs to it.
 var clusterRules = []func(*judge, *cluster){
 	judgeInstances, judgeSynchronous, judgeNodes, judgeFailover,
 	judgeArchiver, judgeRecovery, judgeBase, judgeKeys,
-	judgeVolumes, judgeSettings, judgeFirstSQL, judgeInitdbOptions, judgeMetadata, judgeClusterImage, judgeChecksums, judgeClusterEnvironment,
+	judgeVolumes, judgeSettings, judgeLogins, judgeFirstSQL, judgeInitdbOptions, judgeMetadata, judgeClusterImage, judgeChecksums, judgeClusterEnvironment,
 	judgeScraping, judgeAlerted,
 }
 

@@ -157,3 +157,65 @@ func TestOptionsForIsNeverWeakerThanTheContract(t *testing.T) {
 		t.Errorf("a set that keeps the contract is refused under the default policy:\n%s", found)
 	}
 }
+
+// TestWhatOnlyLooksLikeAWayAroundIsLeftAlone: the neighbours of what is refused, on the sound side of each border.
+func TestWhatOnlyLooksLikeAWayAroundIsLeftAlone(t *testing.T) {
+	list := func(items ...any) []any { return items }
+	cases := map[string]struct {
+		kind, path string
+		value      any
+	}{
+		"time enough to stop in order":      {"Cluster", "spec.switchoverDelay", int64(30)},
+		"a minute until it is noticed":      {"Cluster", "spec.probes", map[string]any{"readiness": map[string]any{"periodSeconds": int64(20), "failureThreshold": int64(3)}}},
+		"figures of a minute ago":           {"Cluster", "spec.monitoring", map[string]any{"metricsQueriesTTL": "1m"}},
+		"a password for everybody":          {"Cluster", "spec.postgresql.pg_hba", list("host all all 0.0.0.0/0 scram-sha-256", "hostssl replication all 10.0.0.0 255.0.0.0 cert", "# host all all all trust", "")},
+		"no password inside the Pod":        {"Cluster", "spec.postgresql.pg_hba", list("local all all trust", "host all postgres 127.0.0.1/32 trust", "host metrics metrics 10.0.0.0/8 trust", "host all all")},
+		"a map of names":                    {"Cluster", "spec.postgresql.pg_ident", list("ldap /^(.*)@acme$ \\1")},
+		"an extension's own variable":       {"Cluster", "spec.postgresql.extensions", list(map[string]any{"name": "postgis", "env": list(map[string]any{"name": "PROJ_DATA", "value": "${image_root}/proj"})})},
+		"foreign keys on":                   {"Cluster", "spec.postgresql.parameters.session_replication_role", "origin"},
+		"tags on history files, four jobs":  {"ObjectStore", "spec.configuration.wal.archiveAdditionalCommandArgs", list("--history-tags", "a,b", "--read-timeout=60", "-J", "4", "--max-bandwidth", "1GB", "-z", "-v")},
+		"an archive that goes with its own": {"ObjectStore", "metadata.ownerReferences", list(map[string]any{"kind": "Cluster", "name": "orders"})},
+		"keys that many namespaces have":    {"ExternalSecret", "metadata.ownerReferences", list(map[string]any{"kind": "ClusterExternalSecret", "name": "keys"})},
+		"what nobody looks at is dropped":   {"PodMonitor", "spec.podMetricsEndpoints", list(map[string]any{"port": "metrics", "interval": "1m", "metricRelabelings": list(map[string]any{"action": "drop", "sourceLabels": list("__name__"), "regex": "cnpg_pg_stat_bgwriter_.*|go_.*"}, map[string]any{"action": "drop", "sourceLabels": list("datname"), "regex": ".*"}, map[string]any{"sourceLabels": list("__name__"), "regex": ".*"})})},
+		"Argo's order of things":            {"ScheduledBackup", "metadata.annotations", map[string]any{"argocd.argoproj.io/sync-wave": "2", "kustomize.toolkit.fluxcd.io/prune": "disabled", "kustomize.toolkit.fluxcd.io/ssa": "Merge"}},
+		"what encrypts something else":      {"Cluster", "metadata.name", "orders"},
+	}
+	const others = `
+apiVersion: kms.aws.upbound.io/v1beta1
+kind: Key
+metadata: {name: mail}
+spec: {forProvider: {region: eu-central-1, isEnabled: false}}
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: scratch}
+spec: {storageClassName: scratch, persistentVolumeReclaimPolicy: Delete}
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: orders-1}
+spec: {storageClassName: postgres-retain, persistentVolumeReclaimPolicy: Retain}
+---
+apiVersion: s3.aws.m.upbound.io/v1beta1
+kind: BucketIntelligentTieringConfiguration
+metadata: {name: website, namespace: shop}
+spec: {forProvider: {region: eu-central-1, bucket: acme-website, name: all, tiering: [{accessTier: ARCHIVE_ACCESS, days: 90}]}}
+---
+apiVersion: s3.aws.upbound.io/v1beta1
+kind: BucketIntelligentTieringConfiguration
+metadata: {name: paused}
+spec: {forProvider: {region: eu-central-1, bucket: acme-orders, name: all, status: Disabled, tiering: [{accessTier: ARCHIVE_ACCESS, days: 90}]}}
+`
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			set, o := good(t, "plugin.yaml")
+			set, changed := weaken(set, c.kind, c.path, c.value)
+			if !changed {
+				t.Fatalf("%s %s is not in the set", c.kind, c.path)
+			}
+			if found := contract.JudgeManifests(append(set, read(t, "others.yaml", others)...), o); len(found) > 0 {
+				t.Errorf("a sound set is refused:\n%s", found)
+			}
+		})
+	}
+}

@@ -1,7 +1,10 @@
 package contract
 
 import (
+	"regexp"
+	"slices"
 	"strings"
+	"time"
 )
 
 // judgeScraping: exactly one PodMonitor scrapes the database (CNPG-5.1).
@@ -18,6 +21,7 @@ func judgeScraping(j *judge, c *cluster) {
 			j.refuse(d, "CNPG-5.1", "spec.selector", "", "scrapes "+c.String()+", as "+own.String()+" does: every figure is doubled", "keep one of them")
 		}
 		own = d
+		j.judgeEndpoints(c, d)
 		if !hasEndpoint(d, "metrics") {
 			j.refuse(d, "CNPG-5.1", "spec.podMetricsEndpoints", "", "has no endpoint with port metrics: nothing is scraped", "write podMetricsEndpoints: [{port: metrics}]")
 		}
@@ -25,11 +29,19 @@ func judgeScraping(j *judge, c *cluster) {
 			j.refuse(d, "CNPG-5.1", "metadata.name", d.name, "is the name of the operator's own PodMonitor: the operator deletes it while enablePodMonitor is off", "choose another name")
 		}
 	}
+	if operators {
+		j.judgeRelabelings(c, c.document, monitoring, "podMonitorMetricRelabelings", "spec.monitoring")
+	}
 	switch {
 	case operators && own != nil:
 		j.refuse(c.document, "CNPG-5.1", "spec.monitoring.enablePodMonitor", "true", own.String()+" scrapes the database as well: every figure is doubled", "remove it; it is deprecated")
 	case !operators && own == nil && j.options.Complete:
 		j.refuse(c.document, "CNPG-5.1", "spec.monitoring", "", "nothing scrapes the database: a stopped archive goes unnoticed until the day it is needed", "add a PodMonitor with selector.matchLabels {cnpg.io/cluster: "+c.name+"}")
+	}
+	if ttl := text(monitoring, "metricsQueriesTTL"); ttl != "" {
+		if d, err := time.ParseDuration(ttl); err == nil && d > time.Hour {
+			j.refuse(c.document, "CNPG-5.2", "spec.monitoring.metricsQueriesTTL", ttl, "repeats figures that are as old as that: archiving stops, and for so long the metrics say that it goes on", "remove it")
+		}
 	}
 	if off, _ := boolean(monitoring, "disableDefaultQueries"); off {
 		j.refuse(c.document, "CNPG-5.2", "spec.monitoring.disableDefaultQueries", "true", "the metrics that tell whether WAL is archived and replicated are gone", "remove it")
@@ -94,3 +106,62 @@ func hasEndpoint(d *document, port string) bool {
 	}
 	return false
 }
+
+// maxStale is how old a figure may be: Prometheus, too, forgets one after five minutes.
+const maxStale = 5 * time.Minute
+
+// judgeEndpoints: what a PodMonitor scrapes reaches the alerts.
+func (j *judge) judgeEndpoints(c *cluster, d *document) {
+	for i, item := range items(d.spec, "podMetricsEndpoints") {
+		endpoint, _ := item.(node)
+		at := index("spec.podMetricsEndpoints", i)
+		if every, ok := prometheusTime(text(endpoint, "interval")); ok && every > maxStale {
+			j.refuse(d, "CNPG-5.1", at+".interval", text(endpoint, "interval"), "Prometheus forgets a figure after five minutes: most of the time there is nothing an alert could look at", "write 30s, or remove it")
+		}
+		j.judgeRelabelings(c, d, endpoint, "metricRelabelings", at)
+	}
+}
+
+// judgeRelabelings: no metric is dropped that an alert of this set on the same Cluster looks at.
+func (j *judge) judgeRelabelings(c *cluster, d *document, m node, key, at string) {
+	for i, item := range items(m, key) {
+		relabeling, _ := item.(node)
+		drops, keeps := strings.EqualFold(text(relabeling, "action"), "drop"), strings.EqualFold(text(relabeling, "action"), "keep")
+		names := items(relabeling, "sourceLabels")
+		if !drops && !keeps || len(names) != 1 || names[0] != "__name__" {
+			continue
+		}
+		pattern, err := regexp.Compile("^(?s:" + text(relabeling, "regex") + ")$")
+		if err != nil || text(relabeling, "regex") == "" {
+			continue
+		}
+		if metric := j.alertedOn(c, func(name string) bool { return pattern.MatchString(name) == drops }); metric != "" {
+			j.refuse(d, "CNPG-5.2", index(join(at, key), i)+".regex", text(relabeling, "regex"), "drops "+metric+", which an alert on "+c.String()+" looks at: it never fires", "let that metric through")
+		}
+	}
+}
+
+// alertedOn is the first metric an exporter makes that a rule of the set about a Cluster looks at, and that matches.
+func (j *judge) alertedOn(c *cluster, matches func(name string) bool) string {
+	found := ""
+	for i := range j.documents {
+		d := &j.documents[i]
+		if d.kind != prometheusRule || d.namespace != c.namespace {
+			continue
+		}
+		eachRule(d, func(rule node, _ rulePlace) {
+			if named := text(sub(rule, "labels"), "cnpg_cluster"); named != "" && named != c.name {
+				return
+			}
+			eachMetric(text(rule, "expr"), func(name string) {
+				if found == "" && !j.records(name) && slices.ContainsFunc(exported, func(family string) bool { return strings.HasPrefix(name, family) }) && matches(name) {
+					found = name
+				}
+			})
+		})
+	}
+	return found
+}
+
+// exported are the families of metrics that a failure without any other sign shows in.
+var exported = []string{"cnpg_pg_stat_archiver_", "cnpg_pg_replication_", familyOperator, familyPlugin}

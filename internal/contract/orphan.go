@@ -21,12 +21,12 @@ func (j *judge) managed(i int) {
 			j.refuse(d, "CNPG-4.1", "spec.forProvider.manifest", "", "is missing: the wrapper keeps nothing alive", "write the manifest")
 			return
 		}
-		if inner.kind == unknown && !j.options.Composed || isPresence(inner) {
+		if j.incidental(inner) || isPresence(inner) {
 			return
 		}
 		j.judgeReferences(d)
 	}
-	if text(sub(sub(d.body, "metadata"), "annotations"), pausedAnnotation) == "true" && has(d.spec, "forProvider") && (d.kind != unknown || j.options.Composed) {
+	if text(sub(sub(d.body, "metadata"), "annotations"), pausedAnnotation) == "true" && has(d.spec, "forProvider") && !j.incidental(d) {
 		j.refuse(d, "ZDL-10", "metadata.annotations["+pausedAnnotation+"]", "true", "pauses the resource: what protects the data is not kept up", "remove it")
 	}
 	switch {
@@ -34,7 +34,7 @@ func (j *judge) managed(i int) {
 		if j.options.Composed && !d.wrapped && !isPresence(d) {
 			j.refuse(d, "CNPG-4.1", "", "", "is composed without a wrapper: it is garbage-collected together with the claim", "put it into a provider-kubernetes Object without Delete among its managementPolicies")
 		}
-	case d.kind == unknown && !j.options.Composed: // None of the contract's business.
+	case j.incidental(d):
 	case d.kind >= bucket && !j.concerns(d):
 	case isNamespaced(d.group):
 		if has(d.spec, "deletionPolicy") {
@@ -46,14 +46,28 @@ func (j *judge) managed(i int) {
 	}
 }
 
+// incidental says whether what becomes of a document is none of the contract's business.
+func (j *judge) incidental(d *document) bool {
+	switch {
+	case j.options.Composed:
+		return false
+	case d.kind == encryptionKey:
+		return !j.encrypts(d)
+	}
+	return d.kind == unknown || d.kind == bucketTiering || d.kind == persistentVolume
+}
+
 // judgeDeletion judges a cluster-scoped managed resource, which has a deletionPolicy beside its managementPolicies.
 func (j *judge) judgeDeletion(d *document) {
-	policy := text(d.spec, "deletionPolicy")
+	policy, lost := text(d.spec, "deletionPolicy"), "removing the claim from Git destroys what this resource manages"
+	if d.kind == encryptionKey {
+		lost = "removing the resource from Git has AWS destroy the key, and with it every backup and disk that it encrypts, locked or not"
+	}
 	switch {
 	case policy == "":
-		j.refuse(d, "CNPG-4.1", "spec.deletionPolicy", "", "is missing, which means Delete: removing the claim from Git destroys what this resource manages", "write deletionPolicy: Orphan")
+		j.refuse(d, "CNPG-4.1", "spec.deletionPolicy", "", "is missing, which means Delete: "+lost, "write deletionPolicy: Orphan")
 	case policy != "Orphan":
-		j.refuse(d, "CNPG-4.1", "spec.deletionPolicy", policy, "removing the claim from Git destroys what this resource manages", "write deletionPolicy: Orphan")
+		j.refuse(d, "CNPG-4.1", "spec.deletionPolicy", policy, lost, "write deletionPolicy: Orphan")
 	case !allOf(d.spec):
 		j.judgePolicies(d, "")
 	}

@@ -81,7 +81,8 @@ var parameterRules = map[string]parameterRule{
 		}
 		return "drops the slot of a standby that was away: the standby is lost and has to be rebuilt"
 	},
-	"password_encryption": notOneOf("MD5 hashes can be reversed", "md5"),
+	"session_replication_role": oneOf("foreign keys and triggers fire for nobody any more: what belongs together is lost piece by piece, and nothing reports it", "origin", "local"),
+	"password_encryption":      notOneOf("MD5 hashes can be reversed", "md5"),
 }
 
 func mustBe(want bool, consequence string) parameterRule {

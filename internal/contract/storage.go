@@ -45,3 +45,11 @@ func judgeStorageClass(j *judge, d *document) {
 		j.found = append(j.found, JudgeStorageClass(d.name, &class)...)
 	}
 }
+
+// judgePersistentVolume: a disk made by hand does not take its class's reclaim policy over.
+func judgePersistentVolume(j *judge, d *document) {
+	policy := text(d.spec, "persistentVolumeReclaimPolicy")
+	if text(d.spec, "storageClassName") == j.options.StorageClassName && policy != "" && policy != "Retain" {
+		j.refuse(d, "CNPG-4.2", "spec.persistentVolumeReclaimPolicy", policy, "has the class that retains and does not retain: deleting the Cluster deletes the disk", "write persistentVolumeReclaimPolicy: Retain")
+	}
+}
