@@ -42,6 +42,7 @@ const (
 	MethodRecovery    = "recovery"
 	MethodImport      = "import"
 	MethodReplication = "logicalReplication"
+	methodEmpty       = "initdb"
 )
 
 // Plan is what a claim's database is made from.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
@@ -22,18 +23,39 @@ func (m *maker) frozen(live *world.Cluster) {
 		m.plan.Bootstrap.Resources = m.frozenSource(live, source)
 	case method == MethodReplication:
 		m.following(live, source)
-		return
-	case m.claim.Spec.Bootstrap == nil:
+	case method == methodEmpty && m.claim.Spec.Bootstrap == nil:
 		return // Started empty, and the claim says so too.
 	}
-	m.plan.Status = &v1alpha1.BootstrapStatus{
-		Method: method, Source: source, Inert: true,
-		Message: "the database lives: its bootstrap has been used and does nothing any more; commit a new claim to recover into",
+	if m.plan.Status == nil {
+		m.plan.Status = &v1alpha1.BootstrapStatus{Method: method, Source: source, Inert: !live.Unmade, Message: m.used(method, live)}
 	}
-	if strings.Contains(live.Phase, "unrecoverable") {
-		m.plan.Status.Message = "CloudNativePG could not make the database from its source and has given up, so it holds no data of its own. " +
-			"See why in the logs of its bootstrap job, remove claim and Cluster by hand (docs/delete-for-good.md) and commit it again under another name"
+	if live.Unmade && strings.Contains(live.Phase, "unrecoverable") {
+		m.plan.Status.Inert = true
+		m.plan.Status.Message = fmt.Sprintf("CloudNativePG could not make the database from its source and has given up; it has never held any data. "+
+			"See why: kubectl -n %s logs job/%s. Remove claim and Cluster by hand (docs/delete-for-good.md) and commit it again, corrected, under another name", m.claim.Namespace, job(m.claim.Name, method))
 	}
+}
+
+// used says what the stanza has done, or is doing.
+func (m *maker) used(method string, live *world.Cluster) string {
+	switch {
+	case method == methodEmpty:
+		return "the database lives and was started empty, before the claim said where its data comes from: the bootstrap does nothing. To have that data, commit a new claim, of another name, with this bootstrap"
+	case live.Unmade:
+		return fmt.Sprintf("the database is being made from its source, and what the bootstrap says cannot be changed any more. How far it is: kubectl -n %s logs -f job/%s", m.claim.Namespace, job(m.claim.Name, method))
+	}
+	return "the database lives: its bootstrap has been used and does nothing any more; commit a new claim to recover into"
+}
+
+// job is the Job in which CloudNativePG makes the first instance.
+func job(cluster, method string) string {
+	switch method {
+	case MethodRecovery:
+		return cluster + "-1-full-recovery"
+	case methodEmpty:
+		return cluster + "-1-initdb"
+	}
+	return cluster + "-1-import"
 }
 
 // origin says how a living Cluster was made, from its own stanza.
@@ -52,7 +74,7 @@ func origin(live *world.Cluster) (method, source string) {
 		}
 		return MethodImport, source
 	}
-	return "initdb", ""
+	return methodEmpty, ""
 }
 
 // frozenSource keeps the claim's own keys to, and its own description of, the archive it was restored from, as long as
@@ -95,7 +117,9 @@ func (m *maker) following(live *world.Cluster, source string) {
 	}
 	m.plan.Bootstrap.Resources = hardened.Replication(m.claim, m.policy, source, from[0], live.Database)
 	m.plan.Status.Inert = false
-	m.plan.Status.Message = m.progress(source)
+	if m.plan.Status.Message = m.progress(source); live.Unmade {
+		m.plan.Status.Message = m.used(MethodReplication, live)
+	}
 }
 
 // progress says how far the replication has come, and what remains to be done by a person.
@@ -124,5 +148,32 @@ func (m *maker) progress(source string) string {
 			return fmt.Sprintf("waiting for %s: %s", step.what, message)
 		}
 	}
+	if trouble := m.publisherTrouble(source); trouble != "" {
+		return trouble
+	}
 	return fmt.Sprintf("follows %s; ready to switch once every table is copied and the lag is zero with the writes to %s stopped, and sequences are synchronised: docs/upgrade.md has the queries", source, source)
+}
+
+// publisherTrouble is what the source's Cluster shows of a replication that does not, or not fully, arrive.
+func (m *maker) publisherTrouble(source string) string {
+	t, answered := m.view.Answer(AskSourceCluster)
+	if !answered {
+		return ""
+	}
+	if t == nil {
+		return fmt.Sprintf("%s is gone and nothing arrives from it any more. What it had not sent is not here: if it did not go after the switch, recover it first (docs/recover.md). Then end the replication (docs/upgrade.md)", source)
+	}
+	publisher := world.ClusterOf(t)
+	subscription, _ := m.view.Wrapped(hardened.Subscription)
+	began, err := time.Parse(time.RFC3339, manifest.String(subscription, "metadata", "creationTimestamp"))
+	since, unknown := time.Parse(time.RFC3339, publisher.PrimarySince)
+	switch {
+	case err == nil && unknown == nil && since.After(began):
+		return fmt.Sprintf("do not switch: %s has had another primary since %s, after the replication began, and PostgreSQL leaves the replication slot behind. "+
+			"Unless pg_replication_slots there still lists %s as active, rows are missing here: make the copy again, with a claim of another name (docs/upgrade.md)",
+			source, since.UTC().Format(time.RFC3339), hardened.ReplicationSlot(m.claim))
+	case publisher.ReadyCondition != "True":
+		return fmt.Sprintf("follows %s, which is not ready (%s): do not switch before it is, or what it has not sent is lost here", source, publisher.Phase)
+	}
+	return ""
 }

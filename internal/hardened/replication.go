@@ -100,6 +100,9 @@ func Replication(c *claim.Claim, p *v1beta1.Policy, source, sourceDatabase, data
 	return out
 }
 
+// ReplicationSlot is the slot PostgreSQL keeps in the source for the subscription of that name.
+func ReplicationSlot(c *claim.Claim) string { return replicationName(c) }
+
 func publisherRole(c *claim.Claim) string { return replicationName(c) + "_publisher" }
 
 // replicationName serves as a replication slot's name too, which knows no hyphens. No claim's name has an underscore,

@@ -310,6 +310,9 @@ func (s *state) bootstrap() bootstrap.Plan {
 		live = s.last() // Gone, and never made again: what it was made from stays as it was.
 	}
 	plan := bootstrap.Make(s.claim, s.policy, s.place, live, s.in.World, s.in.Now)
+	if s.identity.deleted && plan.Status != nil {
+		plan.Status.Message = "the Cluster is gone; DatabaseReady says what to do"
+	}
 	s.refuse(plan.Findings)
 	return plan
 }

@@ -118,6 +118,9 @@ func (s *state) databaseCondition() Condition {
 	c := Condition{Type: DatabaseReady, Status: "False"}
 	live := s.identity.cluster
 	switch {
+	case s.identity.deleted && s.neverMade():
+		c.Reason = ReasonDeleted
+		c.Message = "the Cluster was deleted outside Git before any data had been in it. Delete this claim and commit it again"
 	case s.identity.deleted:
 		c.Reason = ReasonDeleted
 		c.Message = fmt.Sprintf("the Cluster was deleted outside Git. It is not made again, because it would come back empty over a full archive. "+
@@ -132,10 +135,19 @@ func (s *state) databaseCondition() Condition {
 		c.Status, c.Reason, c.Message = "True", ReasonReady, fmt.Sprintf("%d of %d instances are ready", live.Ready, live.Instances)
 	default:
 		c.Reason, c.Message = ReasonNotReady, fmt.Sprintf("%d of %d instances are ready; CloudNativePG says: %s", live.Ready, live.Instances, live.Phase)
+		if live.PhaseReason != "" {
+			c.Message += fmt.Sprintf(" (%s)", contract.Clip(live.PhaseReason, maxStatusText))
+		}
 		c.Message += s.reason(hardened.Cluster)
 	}
 	c.Message = contract.Clip(c.Message, maxConditionMessage)
 	return c
+}
+
+// neverMade says whether a Cluster that is gone went before its first instance ran: nothing has ever been in it.
+func (s *state) neverMade() bool {
+	last := s.last()
+	return last != nil && last.Unmade && s.archive.Windows[s.place.ServerName].RecoverableSince == ""
 }
 
 // refusedConditions are the conditions of a call that refuses. All of them are set: a condition that is missing from a

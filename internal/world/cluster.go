@@ -18,16 +18,22 @@ type Cluster struct {
 	Major            int64
 	Instances, Ready int64
 	Phase            string
-	Hibernated       bool
-	Fenced           bool
-	StorageClass     string
-	StorageGB        int64
-	WALStorageGB     int64
-	WALStorageClass  string
-	Database, Owner  string
-	BootstrapMethod  string
-	Parameters       map[string]string
-	Tablespaces      int
+	// PhaseReason is CloudNativePG's own explanation of the phase.
+	PhaseReason string
+	// Unmade is true until the Cluster has had its first running instance: no data of its own has ever been in it.
+	Unmade bool
+	// PrimarySince is when the primary last became another instance.
+	PrimarySince    string
+	Hibernated      bool
+	Fenced          bool
+	StorageClass    string
+	StorageGB       int64
+	WALStorageGB    int64
+	WALStorageClass string
+	Database, Owner string
+	BootstrapMethod string
+	Parameters      map[string]string
+	Tablespaces     int
 
 	// DataDurability, SyncNumber and FailoverQuorum are what commits wait for (CNPG-1.2).
 	DataDurability string
@@ -65,6 +71,8 @@ func ClusterOf(t manifest.Tree) Cluster {
 		ClaimName:       manifest.String(t, "metadata", "labels", "database.bizmatters.io/claim"),
 		Image:           manifest.String(t, "spec", "imageName"),
 		Phase:           manifest.String(t, "status", "phase"),
+		PhaseReason:     manifest.String(t, "status", "phaseReason"),
+		PrimarySince:    manifest.String(t, "status", "currentPrimaryTimestamp"),
 		Hibernated:      manifest.String(t, "metadata", "annotations", "cnpg.io/hibernation") == "on",
 		Fenced:          manifest.String(t, "metadata", "annotations", "cnpg.io/fencedInstances") != "",
 		StorageClass:    manifest.String(t, "spec", "storage", "storageClass"),
@@ -92,6 +100,8 @@ func ClusterOf(t manifest.Tree) Cluster {
 	c.archive(t)
 	for _, cond := range conditions(t, "status", "conditions") {
 		switch cond.kind {
+		case "Initialized":
+			c.Unmade = cond.status == "False" // Never taken back once it is True.
 		case "Ready":
 			c.ReadyCondition = cond.status
 		case "ContinuousArchiving":
