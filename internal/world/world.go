@@ -40,15 +40,19 @@ func (v View) Resource(name string) Resource {
 		return Resource{}
 	}
 	r := Resource{Exists: true}
-	for _, c := range conditions(t, "status", "conditions") {
-		switch c.kind {
+	for _, c := range t.Items("status", "conditions") {
+		kind, status := manifest.String(c, "type"), manifest.String(c, "status")
+		switch kind {
 		case "Ready":
-			r.Ready = c.status == "True"
+			r.Ready = status == "True"
 		case "Synced":
-			r.Synced = c.status == "True"
+			r.Synced = status == "True"
 		}
-		if c.status == "False" && c.message != "" && (r.Message == "" || c.kind == "Synced") {
-			r.Message = c.message
+		if status != "False" || r.Message != "" && kind != "Synced" {
+			continue
+		}
+		if message := manifest.String(c, "message"); message != "" {
+			r.Message = message
 		}
 	}
 	return r
