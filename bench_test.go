@@ -39,41 +39,47 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-func benchmarkCall(b *testing.B, req *fnv1.RunFunctionRequest) {
-	b.Helper()
+// floorAndCall are what is compared: one call from bytes to bytes, and its floor.
+func floorAndCall(tb testing.TB, req *fnv1.RunFunctionRequest) (floor, call func(), in []byte, rsp *fnv1.RunFunctionResponse) {
+	tb.Helper()
 	in, err := proto.Marshal(req)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	f := function()
 	var out *fnv1.RunFunctionResponse
-	call := func() {
+	call = func() {
 		req := &fnv1.RunFunctionRequest{}
 		if err := proto.Unmarshal(in, req); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 		if out, err = f.RunFunction(context.Background(), req); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 		if _, err := proto.Marshal(out); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	call()
 	if text, fatal := fatalOf(out); fatal {
-		b.Fatalf("refused: %s", text)
+		tb.Fatalf("refused: %s", text)
 	}
-	rsp := out
-	floor := func() {
+	rsp = out
+	floor = func() {
 		req := &fnv1.RunFunctionRequest{}
 		if err := proto.Unmarshal(in, req); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 		if _, err := proto.Marshal(rsp); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
+	return floor, call, in, rsp
+}
 
+func benchmarkCall(b *testing.B, req *fnv1.RunFunctionRequest) {
+	b.Helper()
+	floor, call, in, rsp := floorAndCall(b, req)
 	const runs = 20
 	floorAllocs, callAllocs := testing.AllocsPerRun(runs, floor), testing.AllocsPerRun(runs, call)
 	var floors, calls []time.Duration
@@ -128,7 +134,18 @@ func BenchmarkScale(b *testing.B) {
 	}
 }
 
-// TestCostGrowsLinearly holds the same by allocations, which no other load on the machine changes.
+// TestSteadyCallAllocates holds a call in the steady state to one and a half times the allocations of its floor, which no
+// other load on the machine changes.
+func TestSteadyCallAllocates(t *testing.T) {
+	for _, scope := range []claim.Scope{claim.ClusterScoped, claim.Namespaced} {
+		floor, call, _, _ := floorAndCall(t, steadyState(t, "example/claim.yaml", scope))
+		if least, n := testing.AllocsPerRun(5, floor), testing.AllocsPerRun(5, call); n > 1.5*least {
+			t.Errorf("%v: %.0f allocations, %.2f times the floor's, at most 1.5 times are promised", scope, n, n/least)
+		}
+	}
+}
+
+// TestCostGrowsLinearly holds what BenchmarkScale shows, by allocations too.
 func TestCostGrowsLinearly(t *testing.T) {
 	steady := steadyState(t, "example/claim.yaml", claim.ClusterScoped)
 	allocs := func(n int) float64 {

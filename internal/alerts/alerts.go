@@ -198,9 +198,64 @@ const maxNesting = 3
 // expand fills in the placeholders.
 func (p placeholders) expand(text string) string {
 	var b strings.Builder
-	b.Grow(2 * len(text))
-	p.write(&b, text, maxNesting)
+	pieces, known := apart[text]
+	if !known || p == nil {
+		b.Grow(2 * len(text))
+		p.write(&b, text, maxNesting)
+		return strings.TrimSpace(b.String())
+	}
+	size := 0
+	for _, piece := range pieces {
+		size += len(piece.text) + len(p[piece.meaning])
+	}
+	b.Grow(size)
+	for _, piece := range pieces {
+		b.WriteString(piece.text)
+		p.write(&b, p[piece.meaning], maxNesting-1)
+	}
 	return strings.TrimSpace(b.String())
+}
+
+// A piece of a text of the table is what stands before a placeholder, and the index of that one's meaning.
+type piece struct {
+	text    string
+	meaning int
+}
+
+// apart has the texts of the table taken apart: every reconcile expands them all, and the words are the same for every
+// target.
+var apart = takeApart()
+
+func takeApart() map[string][]piece {
+	words := Target{}.placeholders()
+	out := map[string][]piece{}
+	for _, a := range table {
+		for _, text := range []string{a.Expr, a.Summary, a.Description} {
+			out[text] = words.pieces(text)
+		}
+	}
+	for _, rec := range records {
+		out[rec.Expr] = words.pieces(rec.Expr)
+	}
+	return out
+}
+
+func (p placeholders) pieces(text string) []piece {
+	var out []piece
+	from := 0
+	for at := range len(text) {
+		if at < from || text[at] != '@' && text[at] != '{' {
+			continue
+		}
+		for i := 0; p[i] != ""; i += 2 {
+			if strings.HasPrefix(text[at:], p[i]) {
+				out = append(out, piece{text[from:at], i + 1})
+				from = at + len(p[i])
+				break
+			}
+		}
+	}
+	return append(out, piece{text[from:], len(p) - 1})
 }
 
 func (p placeholders) write(b *strings.Builder, text string, depth int) {
@@ -322,6 +377,9 @@ func (t Target) placeholders() placeholders {
 		"{days}", strconv.Itoa(t.RetentionDays),
 		"{instances}", strconv.Itoa(t.Instances),
 		"{gap}", short(gap),
+
+		// The end of a text.
+		"", "",
 	}
 }
 
