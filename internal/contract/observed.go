@@ -31,6 +31,8 @@ type Observed struct {
 	Keys       world.Secret
 	// Window is the recovery window of this incarnation.
 	Window world.Window
+	// ArchiveUnknown is true while nobody has looked yet what the archive holds: Window says nothing then.
+	ArchiveUnknown bool
 	// Settled tells which composed resources are ready and can be changed, by composition-resource-name.
 	Settled map[string]bool
 	// Deletable are managed resources of ours that would delete what they manage.
@@ -110,6 +112,8 @@ var observedRules = []judgeObserved{
 		switch {
 		case c == nil:
 			return nil, notAlive
+		case o.ArchiveUnknown:
+			return nil, notLookedUp
 		case c.LastBackup == "False" && o.Window.LastBackup == "":
 			return one("CNPG-3.1", "Cluster", "status.conditions", "", "no base backup has succeeded: "+Clip(c.LastBackupMessage, 200), "see the runbook of PostgresBackupFailed"), ""
 		case c.LastBackup == "False":
@@ -125,6 +129,8 @@ var observedRules = []judgeObserved{
 		switch {
 		case o.Cluster == nil:
 			return nil, notAlive
+		case o.ArchiveUnknown:
+			return nil, notLookedUp
 		case o.Cluster.LastBackup == "True" && o.Window.RecoverableSince == "":
 			return one("CNPG-3.2", "archive", "serverRecoveryWindow", "", "a base backup has succeeded and the archive's catalogue shows none: it has not been read yet, or backups were removed or hidden", "see the runbook of PostgresRecoveryWindowShrunk; under the lock nothing is lost, remove the delete markers"), ""
 		}
@@ -241,7 +247,10 @@ var observedRules = []judgeObserved{
 	}},
 }
 
-const notAlive = "the database does not exist yet"
+const (
+	notAlive    = "the database does not exist yet"
+	notLookedUp = "the archive has not been looked up yet"
+)
 
 // JudgeObserved judges the world. The second result says, by rule, what cannot be told yet.
 func JudgeObserved(o Observed) (Findings, map[string]string) {

@@ -158,7 +158,7 @@ func (s *state) adopt(live *world.Cluster) {
 		"spec":     manifest.CopyMap(s.identity.tree, "spec"),
 	}
 	s.place.ServerName = s.incarnation(live)
-	s.observed.Window = s.window(live)
+	s.observed.Window, s.observed.ArchiveUnknown = s.window(live), !s.archiveKnown
 }
 
 // madeBefore says whether the Cluster's Object may no longer make one: it has had one then.

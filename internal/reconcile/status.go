@@ -101,6 +101,8 @@ func (s *state) recoverability() Condition {
 			c.Message += fmt.Sprintf("; if %s%s is not empty, an earlier database has archived there: commit a claim of another name, with spec.bootstrap.recovery to bring the earlier one back",
 				s.destination(), live.ServerName)
 		}
+	case s.observed.ArchiveUnknown:
+		c.Status, c.Message = "Unknown", "the archive has not been looked up yet"
 	case s.observed.Window.RecoverableSince == "" && live.LastBackup == "True":
 		c.Reason, c.Message = ReasonCatalogueEmpty, "a base backup has succeeded and the archive's catalogue shows none: it has not been read yet, or backups were removed or hidden; see the runbook of PostgresRecoveryWindowShrunk"
 	case s.observed.Window.RecoverableSince == "":
