@@ -234,12 +234,15 @@ func (s *story) tell() string {
 		}
 	}
 	emitted := map[string]bool{}
-	var names, kept []string
+	var names, kept, unready []string
 	for _, c := range out.Composed {
 		emitted[c.Name] = true
 		names = append(names, c.Name)
 		if c.Object == nil {
 			kept = append(kept, c.Name)
+		}
+		if !c.Ready {
+			unready = append(unready, c.Name)
 		}
 	}
 	for name := range s.world.Observed {
@@ -248,12 +251,16 @@ func (s *story) tell() string {
 		}
 	}
 	slices.Sort(names)
+	slices.Sort(unready)
 	fmt.Fprintf(&b, "emits %d: %s\n", len(names), strings.Join(names, " "))
 	if len(kept) > 0 {
 		fmt.Fprintf(&b, "as observed: %s\n", strings.Join(kept, " "))
 	}
 	fmt.Fprintf(&b, "archive: s3://%s/%s/%s\n", out.Status.Backup.Bucket, out.Status.Backup.Path, out.Status.Backup.ServerName)
 	fmt.Fprintf(&b, "ready: %v\n", out.Ready)
+	if len(unready) > 0 {
+		fmt.Fprintf(&b, "not ready: %s\n", strings.Join(unready, " "))
+	}
 	return b.String()
 }
 
