@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,12 +70,12 @@ func (c *recoverCmd) Run(std *streams) error {
 		BackupID: c.BackupID, Exclusive: c.Exclusive, Upgrade: c.Upgrade, Method: c.Method,
 		Bucket: c.ArchiveBucket, Path: c.ArchivePath, Server: c.ArchiveServer, Now: now(),
 	})
-	refused, waiting, err := c.judge(old, document, now(), std)
+	judged, err := c.judge(old, document, now(), std)
 	if err != nil {
 		return err
 	}
-	if len(refused) > 0 {
-		return fmt.Errorf("not written, because it would be refused:\n%s", refused)
+	if len(judged.refused) > 0 {
+		return fmt.Errorf("not written, because it would be refused:\n%s%s", judged.refused, c.twoSteps(judged.refused))
 	}
 	text, err := written(document, explanation[0])
 	if err != nil {
@@ -85,22 +87,32 @@ func (c *recoverCmd) Run(std *streams) error {
 	for _, line := range explanation {
 		tell(std.err, line)
 	}
-	for _, wait := range waiting {
+	for _, wait := range judged.waiting {
 		tell(std.err, "Before it begins it waits for "+wait+".")
 	}
-	for _, line := range c.unseen(old) {
+	for _, line := range c.unseen(old, judged.missing) {
 		tell(std.err, line)
 	}
 	return nil
 }
 
+// twoSteps is how this command gets to a moment of the past under another major.
+func (c *recoverCmd) twoSteps(refused contract.Findings) string {
+	if !strings.Contains(refused.String(), "take two steps") {
+		return ""
+	}
+	return fmt.Sprintf("\nThe two steps with this command: first leave --upgrade %s out; once that database is ready, recover --from the file that was written, with --upgrade %s and another --name.", c.Upgrade, c.Upgrade)
+}
+
 // unseen says what was judged without having been looked at.
-func (c *recoverCmd) unseen(old manifest.Object) []string {
+func (c *recoverCmd) unseen(old manifest.Object, missing []string) []string {
 	switch {
 	case c.ArchiveBucket != "":
 		return []string{fmt.Sprintf("Not looked at: bucket %s. A wrong folder, or a target that is not in it, fails the restore; docs/recover.md has the command that lists what is there.", c.ArchiveBucket)}
 	case len(c.Required) == 0:
 		return []string{fmt.Sprintf("Not looked at: %s itself, taken to be healthy and as its claim says. With --required (docs/recover.md) its recovery window, major and room are judged before you commit instead of afterwards.", old.Name())}
+	case len(missing) > 0:
+		return []string{fmt.Sprintf("Not in --required: %s. It was taken to be healthy and as the claim says; if it is gone, the new claim says what is missing.", strings.Join(missing, " and "))}
 	}
 	return nil
 }
@@ -128,40 +140,58 @@ func (c *recoverCmd) source(std *streams) (manifest.Object, error) {
 	return claims[0], nil
 }
 
-// judge plays the new claim through the function, beside its source. What it waits for is told too, but for what the
-// function makes by itself and for what the explanation asks a person to confirm.
-func (c *recoverCmd) judge(old, document manifest.Object, now time.Time, std *streams) (refused contract.Findings, waiting []string, err error) {
+// verdict is what becomes of the new claim.
+type verdict struct {
+	refused contract.Findings
+	// waiting is what its database waits for, but for what the function makes by itself and for what the explanation asks
+	// a person to confirm.
+	waiting []string
+	// missing are the source's objects that were assumed because they are not in --required.
+	missing []string
+}
+
+// judge plays the new claim through the function, beside its source.
+func (c *recoverCmd) judge(old, document manifest.Object, now time.Time, std *streams) (verdict, error) {
 	input, err := readPolicy(c.Policy, c.Composition, std)
 	if err != nil {
-		return nil, nil, err
+		return verdict{}, err
 	}
 	required, err := source.Open(c.Required, std.in)
 	if err != nil {
-		return nil, nil, err
+		return verdict{}, err
 	}
 	p, found := policy.Decode(input)
 	fresh, refused := claim.Decode(claim.InNamespace(document, claim.DefaultNamespace))
 	from, unreadable := claim.Decode(claim.InNamespace(old, claim.DefaultNamespace))
 	found = append(append(found.Violations(), refused...), unreadable...)
 	if len(found) > 0 || p == nil {
-		return found, nil, nil
+		return verdict{refused: found}, nil
 	}
+	var out verdict
 	answers := bootstrap.Assumed(fresh, p, from)
-	for name, ask := range bootstrap.Asks(fresh, p) {
+	if answers == nil { // What the source asks for breaks the policy, so nothing is made up for it.
+		answers = map[string][]manifest.Tree{}
+	}
+	asks := bootstrap.Asks(fresh, p)
+	for _, name := range slices.Sorted(maps.Keys(asks)) {
+		ask, there := asks[name], false
 		for _, d := range required {
 			if o := d.Object; o.APIVersion() == ask.APIVersion && o.Kind() == ask.Kind && o.Name() == ask.Name && (o.Namespace() == ask.Namespace || o.Namespace() == "") {
-				answers[name] = []manifest.Tree{o}
+				answers[name], there = []manifest.Tree{o}, true
 			}
+		}
+		if assumed := len(answers[name]) > 0; assumed && !there {
+			out.missing = append(out.missing, ask.Kind+" "+ask.Name)
 		}
 	}
 	view := world.View{Required: answers}
-	out := reconcile.Run(reconcile.Input{
+	out.refused = reconcile.Run(reconcile.Input{
 		Composite: claim.AsComposite(claim.InNamespace(document, claim.DefaultNamespace), claim.Namespaced), Policy: input,
 		World: view, Now: now, Complete: true,
-	})
+	}).Refused
 	fresh.Annotations = map[string]string{claim.AnnotationWritesStopped: old.Name(), claim.AnnotationReplicaIdentities: old.Name()}
-	plan := bootstrap.Make(fresh, p, hardened.PlaceOf(fresh, p), nil, view, now)
-	return out.Refused, plan.Waiting, nil
+	out.waiting = bootstrap.Make(fresh, p, hardened.PlaceOf(fresh, p), nil, view, now).Waiting
+	return out, nil
 }
 
 // written is the claim as a file: what people read first comes first.

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
@@ -25,6 +26,11 @@ func Assumed(c *claim.Claim, p *v1beta1.Policy, source *claim.Claim) map[string]
 	lost := name == c.Name // A claim that brings its own database back: only the archive is left.
 	if source == nil {
 		source = assumedClaim(c, name)
+	}
+	if source.Spec.Database == "" || source.Spec.Owner == "" { // It was copied itself, and has the names its own source had.
+		named := *source
+		named.Spec.Database, named.Spec.Owner = cmp.Or(named.Spec.Database, name), cmp.Or(named.Spec.Owner, name)
+		source = &named
 	}
 	terms, found := source.BackupTerms(p)
 	if len(found) > 0 {

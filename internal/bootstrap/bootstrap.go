@@ -15,6 +15,7 @@ package bootstrap
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
@@ -103,6 +104,9 @@ func Make(c *claim.Claim, p *v1beta1.Policy, place hardened.Place, live *world.C
 		// Refused already; but a waiver must never turn a recovery that cannot be done into an empty database.
 		m.waitForf("a source it can be made from")
 	}
+	if live == nil && m.plan.Bootstrap.Stanza != nil && sourceName(c) != c.Name {
+		m.mentionEarlierLives()
+	}
 	m.plan.Findings = claim.Named(m.plan.Findings, c.Namespace, c.Name)
 	return m.plan
 }
@@ -124,6 +128,17 @@ func (m *maker) refuse(rule, path, value, message, fix string) {
 
 func (m *maker) waitForf(format string, args ...any) {
 	m.plan.Waiting = append(m.plan.Waiting, fmt.Sprintf(format, args...))
+}
+
+// mentionEarlierLives tells who makes a database of this name anew, from elsewhere, that its own archive holds earlier ones:
+// after a loss that is seldom what is meant.
+func (m *maker) mentionEarlierLives() {
+	archive, _ := m.ownArchive()
+	stated := m.claim.Spec.Bootstrap.Recovery != nil && m.claim.Spec.Bootstrap.Recovery.Archive != nil // Perhaps one of them.
+	if full := archive.Full(); len(full) > 0 && !stated {
+		m.plan.Status.Message += fmt.Sprintf("; the archive of this name also holds %s, which bootstrap.recovery: {source: %s} would bring back instead",
+			strings.Join(described(&archive, full), ", "), m.claim.Name)
+	}
 }
 
 // sourceName is the claim the data comes from, or "".

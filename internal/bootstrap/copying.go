@@ -77,7 +77,10 @@ func (m *maker) copying(s source, from string, schemaOnly, follow bool) {
 	if owner == "" {
 		owner = s.cluster.Owner
 	}
-	live := hardened.LiveSource{Name: s.name, Database: from, Owner: s.cluster.Owner, SchemaOnly: schemaOnly, Tablespaces: s.cluster.Tablespaces > 0}
+	live := hardened.LiveSource{
+		Name: s.name, Database: from, Owner: s.cluster.Owner, Login: s.cluster.AppSecret, Authority: s.cluster.ServerCA,
+		SchemaOnly: schemaOnly, Tablespaces: s.cluster.Tablespaces > 0,
+	}
 	switch {
 	case follow:
 		m.plan.Bootstrap = hardened.FromPublisher(m.claim, live, database, owner)
@@ -96,7 +99,10 @@ func (m *maker) copying(s source, from string, schemaOnly, follow bool) {
 		m.confirmed(claim.AnnotationWritesStopped, s.name,
 			"that nothing writes to %s any more: the copy is of one moment, and what is committed there afterwards would be missing here without anybody noticing")
 	}
-	if s.cluster.ReadyCondition != "True" {
+	switch {
+	case s.cluster.Hibernated:
+		m.waitForf("%s to be woken up: it is hibernated, and only a running database can be copied (remove the annotation cnpg.io/hibernation from its Cluster)", s.name)
+	case s.cluster.ReadyCondition != "True":
 		m.waitForf("%s to be ready: a copy of a database that is failing over breaks off", s.name)
 	}
 }

@@ -52,7 +52,7 @@ func (m *maker) recovering(r *v1alpha1.Recovery) {
 // restore restores the source's archive, byte by byte.
 func (m *maker) restore(r *v1alpha1.Recovery, s source) {
 	at, found := m.locate(s)
-	database, owner := m.restoredNames(r, s)
+	database, owner := m.restoredNames(r, s, at)
 	m.judgeFit(s)
 	m.judgeLimits(s)
 	if s.cluster != nil && s.cluster.Tablespaces > 0 {
@@ -114,7 +114,7 @@ func (m *maker) waitForSource(a hardened.SourceArchive) {
 
 // restoredNames are the database and its owner, which a physical restore brings along. Wrong ones do not fail: an empty
 // database of that name would be made beside the real one.
-func (m *maker) restoredNames(r *v1alpha1.Recovery, s source) (database, owner string) {
+func (m *maker) restoredNames(r *v1alpha1.Recovery, s source, at location) (database, owner string) {
 	database, owner = s.names()
 	spec := m.claim.Spec
 	for _, n := range []struct {
@@ -129,12 +129,12 @@ func (m *maker) restoredNames(r *v1alpha1.Recovery, s source) (database, owner s
 			*n.source = n.asked
 		case *n.source == "" && n.path == "owner" && database != "":
 			*n.source = database // As this product names owners by itself.
-		case *n.source == "" && s.name == m.claim.Name:
-			*n.source = m.claim.Name // A claim that brings its own database back has the names it had.
+		case *n.source == "" && s.name == m.claim.Name && (at.server == "" || at.server == m.bornEmpty()):
+			*n.source = m.claim.Name // A claim that brings back its own database, which it had made empty and by its own name.
 		case *n.source == "":
 			m.refuse("CNPG-2.4", "spec."+n.path, "",
 				fmt.Sprintf("the source is not alive, so nothing says what its %s is called; with a wrong name an empty one would be made beside it", n.path),
-				"write spec."+n.path+" as the source's claim had it (its default is the claim's name)")
+				"write spec."+n.path+" as the source's claim had it; its default is the claim's name, or, where that database was itself recovered or copied, what its own source has")
 		case n.asked != "" && n.asked != *n.source:
 			m.refuse("CNPG-2.4", "spec."+n.path, n.asked,
 				fmt.Sprintf("the source's is %q, and a restore brings it along: an empty %s of another name would be made beside it", *n.source, n.path),
@@ -143,6 +143,14 @@ func (m *maker) restoredNames(r *v1alpha1.Recovery, s source) (database, owner s
 	}
 	m.judgeStatedNames(r, s)
 	return database, owner
+}
+
+// bornEmpty is the incarnation this claim's database archives as when it is made from nothing. Every other one was made
+// from another database and has the names that one had.
+func (m *maker) bornEmpty() string {
+	empty := *m.claim
+	empty.Spec.Bootstrap = nil
+	return empty.ServerName()
 }
 
 // judgeStatedNames refuses names that contradict the living source.
@@ -168,10 +176,14 @@ func (m *maker) judgeOwnArchive() {
 		return // The gate waits for this answer; the in-tree method gives none (docs/limits.md).
 	}
 	if w := archive.Windows[m.place.ServerName]; w.RecoverableSince != "" || w.LastBackup != "" {
+		back := fmt.Sprintf("spec.bootstrap.recovery: {source: %s}", m.claim.Name)
+		if sourceName(m.claim) == m.claim.Name {
+			back = fmt.Sprintf("spec.bootstrap.recovery.archive: {bucket: %s, serverName: %s}", m.place.Bucket, m.place.ServerName)
+		}
 		m.refuse("ZDL-05", "metadata.name", m.claim.Name,
 			fmt.Sprintf("a database made exactly like this one has archived to %s%s already: a second one would mix two timelines in one folder",
 				slash(archive.Destination), m.place.ServerName),
-			"commit the claim under another name; to bring that database back, name it: spec.bootstrap.recovery.archive.serverName: "+m.place.ServerName)
+			"to bring that database back, write "+back+"; for another copy of the source commit the claim under another name")
 	}
 }
 

@@ -293,7 +293,7 @@ func (j *claimJudge) recovery(r *v1alpha1.Recovery) {
 	}
 	for _, name := range names {
 		if (name == "targetXID" || name == "targetName" || name == "targetImmediate") && r.BackupID == "" {
-			j.refuse("CNPG-2.4", at+"."+name, "", "does not tell which base backup it follows: CloudNativePG refuses the recovery", "write backupID, as the bucket lists it")
+			j.refuse("CNPG-2.4", at+"."+name, "", "does not tell which base backup it follows: CloudNativePG refuses the recovery", "write backupID, of the newest base backup before it: docs/recover.md has the command that lists them")
 		}
 	}
 	if r.Exclusive && (len(names) == 0 || r.TargetImmediate) {

@@ -35,7 +35,7 @@ func FromPublisher(c *claim.Claim, s LiveSource, database, owner string) Bootstr
 		"name":                 PublisherCluster(s.Name),
 		"connectionParameters": connectionTo(c, s.Name, s.Database, publisherRole(c)),
 		"password":             map[string]any{"name": c.Name + claim.SuffixPublisher, "key": "password"},
-		"sslRootCert":          map[string]any{"name": s.Name + "-ca", "key": "ca.crt"},
+		"sslRootCert":          map[string]any{"name": s.Authority, "key": "ca.crt"},
 	})
 	return out
 }

@@ -141,6 +141,8 @@ type LiveSource struct {
 	Name string
 	// Database that is copied, as Owner, who may read all of it.
 	Database, Owner string
+	// Login is the Secret with the owner's password, Authority the one that verifies the server.
+	Login, Authority string
 	// SchemaOnly copies no rows.
 	SchemaOnly bool
 	// Tablespaces is true where the source has some: the copy lies in none.
@@ -169,8 +171,8 @@ func FromLive(c *claim.Claim, s LiveSource, database, owner string) Bootstrap {
 		ExternalClusters: []any{map[string]any{
 			"name":                 s.Name,
 			"connectionParameters": connectionTo(c, s.Name, s.Database, s.Owner),
-			"password":             map[string]any{"name": s.Name + "-app", "key": "password"},
-			"sslRootCert":          map[string]any{"name": s.Name + "-ca", "key": "ca.crt"},
+			"password":             map[string]any{"name": s.Login, "key": "password"},
+			"sslRootCert":          map[string]any{"name": s.Authority, "key": "ca.crt"},
 		}},
 	}
 }

@@ -165,6 +165,12 @@ func TestDeletedByHandAfterARecovery(t *testing.T) {
 			t.Error("a Cluster that has lived is made again")
 		}
 	}
+	// It is called like its source, and nothing else will know once the claim is deleted.
+	for _, c := range out.Conditions {
+		if c.Type == reconcile.DatabaseReady && !strings.Contains(c.Message, "{source: agent-db-copy}, spec.database: agent-db and spec.owner: agent-db;") {
+			t.Errorf("the way back does not name the database: %s", c.Message)
+		}
+	}
 }
 
 // A connection Secret that is renamed is locked under its new name: the Object comes back with it, and the old Secret

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/internal/alias"
 	"github.com/bizmatters/function-hardened-postgres/internal/bootstrap"
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
@@ -218,10 +219,10 @@ func (s *state) judgeIdentity() {
 		s.identity.deleted = s.identity.deleted || s.archived || s.archive.Windows[wanted.ServerName].RecoverableSince != ""
 		return
 	}
-	if s.archived && c.Spec.Bootstrap == nil {
+	if s.archived && !statesArchive(c) {
 		s.refuse(contract.Findings{{
 			Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
-			Message: fmt.Sprintf("the database is gone and its ScheduledBackup has made backups: s3://%s/%s is full. A new, empty database of its name could not archive there: CloudNativePG would call it ready while nothing is backed up",
+			Message: fmt.Sprintf("the database is gone and its ScheduledBackup has made backups: s3://%s/%s is full. A new database of its name, empty or made once more from its source, could not archive there: CloudNativePG would call it ready while nothing is backed up",
 				wanted.Bucket, wanted.Path),
 			Fix: fmt.Sprintf("choose another name, with spec.bootstrap.recovery.archive: {bucket: %s, path: %s, serverName: …, version: …} to bring the database back; if the folder really is empty, delete ScheduledBackup %s",
 				wanted.Bucket, wanted.Path, c.Name),
@@ -244,6 +245,12 @@ func (s *state) judgeIdentity() {
 		Fix: fmt.Sprintf("write spec.bootstrap.recovery: {source: %s} to bring it back, or choose another name for an empty database", c.Name),
 	}})
 	s.wait.database = append(s.wait.database, "spec.bootstrap.recovery to bring back what its full archive holds") // Waived or not.
+}
+
+// statesArchive says whether a claim names the folder its data comes from, and so has looked into the archive.
+func statesArchive(c *claim.Claim) bool {
+	b := c.Spec.Bootstrap
+	return b != nil && b.Recovery != nil && b.Recovery.Archive != nil
 }
 
 // incarnation is the name the living database archives under. Where somebody has taken the archiver away it is the one

@@ -126,7 +126,7 @@ func (s *state) databaseCondition() Condition {
 	case s.identity.deleted:
 		c.Reason = ReasonDeleted
 		c.Message = fmt.Sprintf("the Cluster was deleted outside Git. It is not made again, because it would come back empty over a full archive. "+
-			"Delete this claim and commit it again with spec.bootstrap.recovery: {source: %s}; the volumes of the old one are retained", s.claim.Name)
+			"Delete this claim and commit it again with spec.bootstrap.recovery: {source: %s}%s; the volumes of the old one are retained", s.claim.Name, s.lostNames())
 	case live == nil && len(s.wait.before()) > 0:
 		c.Reason, c.Message = ReasonWaiting, "waiting for "+strings.Join(s.wait.before(), "; ")
 	case live == nil:
@@ -144,6 +144,16 @@ func (s *state) databaseCondition() Condition {
 	}
 	c.Message = contract.Clip(c.Message, maxConditionMessage)
 	return c
+}
+
+// lostNames are the names of the database that is gone, where the claim does not say them: it was made from another one,
+// and nothing will know them once the claim is deleted.
+func (s *state) lostNames() string {
+	last := s.last()
+	if last == nil || last.Database == "" || last.Database == s.claim.Spec.Database && last.Owner == s.claim.Spec.Owner {
+		return ""
+	}
+	return fmt.Sprintf(", spec.database: %s and spec.owner: %s", last.Database, last.Owner)
 }
 
 // neverMade says whether a Cluster that is gone went before its first instance ran: nothing has ever been in it.

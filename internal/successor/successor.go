@@ -102,18 +102,31 @@ func recovery(from manifest.Object, w Wish) map[string]any {
 	if version := manifest.String(from, "spec", "version"); version != "" {
 		archive["version"] = version
 	}
-	// Nothing is left that could be asked for them.
-	archive["database"], archive["owner"] = login(from)
+	// Nothing is left that could be asked for them. Where nobody knows them, the claim is refused: beside a database of
+	// another name an empty one would be made.
+	if database, owner := login(from); database != "" {
+		archive["database"], archive["owner"] = database, owner
+	}
 	out["archive"] = archive
 	return out
 }
 
-// login are the names a claim's database was made with.
+// login are the names a claim's database was made with. One that was itself made from another database has the names that
+// one had: "" where the claim does not say them.
 func login(from manifest.Object) (database, owner string) {
-	if database = manifest.String(from, "spec", "database"); database == "" {
-		database = from.Name()
+	database, owner = manifest.String(from, "spec", "database"), manifest.String(from, "spec", "owner")
+	fallback := from.Name()
+	if manifest.Map(from, "spec", "bootstrap") != nil {
+		archive := []string{"spec", "bootstrap", "recovery", "archive"}
+		fallback = manifest.String(from, append(archive, "database")...)
+		if owner == "" {
+			owner = manifest.String(from, append(archive, "owner")...)
+		}
 	}
-	if owner = manifest.String(from, "spec", "owner"); owner == "" {
+	if database == "" {
+		database = fallback
+	}
+	if owner == "" {
 		owner = database
 	}
 	return database, owner
@@ -122,6 +135,9 @@ func login(from manifest.Object) (database, owner string) {
 func explain(from manifest.Object, w Wish, written, version string, upgrading bool) []string {
 	source := from.Name()
 	database, _ := login(from)
+	if database == "" {
+		database = fmt.Sprintf("$(kubectl -n %s get postgresinstance %s -o jsonpath={.status.database})", namespace(from), w.Name)
+	}
 	lines := make([]string, 0, 12)
 	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	when := func() {
@@ -154,6 +170,9 @@ func explain(from manifest.Object, w Wish, written, version string, upgrading bo
 			break
 		}
 		say("%s is only read: it goes on as it is, and its archive is not written to. The new database archives into a folder of its own.", source)
+		if w.ToTime == "" && !w.Immediate {
+			say("WAL of the last minutes may not be archived yet, and is not restored then. To have it archived at once, before you commit: kubectl cnpg psql -n %s %s -- -c 'SELECT pg_switch_wal()'", namespace(from), source)
+		}
 		say("What %s commits after that is not in %s. If only some tables are missing, leave the applications where they are and copy those back (docs/recover.md).", source, w.Name)
 	case w.Method == "logicalReplication":
 		say("%s becomes a new database of PostgreSQL %s with the schema of %s (PostgreSQL %s), and then follows its rows until you switch.", w.Name, w.Upgrade, source, version)

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -34,6 +35,9 @@ type Cluster struct {
 	BootstrapMethod string
 	Parameters      map[string]string
 	Tablespaces     int
+
+	// AppSecret holds the owner's login, ServerCA what signs the server's certificate.
+	AppSecret, ServerCA string
 
 	// DataDurability, SyncNumber and FailoverQuorum are what commits wait for (CNPG-1.2).
 	DataDurability string
@@ -85,7 +89,11 @@ func ClusterOf(t manifest.Tree) Cluster {
 	if c.Major, _ = manifest.Int(t, "status", "pgDataImageInfo", "majorVersion"); c.Major == 0 {
 		c.Major = majorOf(c.Image)
 	}
+	name := manifest.String(t, "metadata", "name")
+	c.AppSecret = name + "-app"
+	c.ServerCA = cmp.Or(manifest.String(t, "status", "certificates", "serverCASecret"), name+"-ca")
 	if keys := t.Keys("spec", "bootstrap"); len(keys) > 0 {
+		c.AppSecret = cmp.Or(manifest.String(t, "spec", "bootstrap", keys[0], "secret", "name"), c.AppSecret)
 		c.BootstrapMethod = keys[0]
 		c.Database = manifest.String(t, "spec", "bootstrap", keys[0], "database")
 		c.Owner = manifest.String(t, "spec", "bootstrap", keys[0], "owner")
