@@ -157,7 +157,7 @@ func JudgeParameters(at string, parameters map[string]string) Findings {
 		name := strings.ToLower(strings.TrimSpace(written))
 		where := at + "." + written
 		refuse := func(rule, message, fix string) {
-			found = append(found, Finding{Rule: rule, Path: where, Value: shorten(value), Message: message, Fix: fix})
+			found = append(found, Finding{Rule: rule, Path: where, Value: shown(name, value), Message: message, Fix: fix})
 		}
 		if first, double := seen[name]; double {
 			refuse("ZDL-09", fmt.Sprintf("is the same setting as %q for PostgreSQL, and which one wins is an accident", first), "write it once, in lower case")
@@ -223,10 +223,22 @@ func isRemoteWrite(value string) bool {
 	return strings.EqualFold(strings.Trim(strings.TrimSpace(value), "'"), "remote_write")
 }
 
+// shown is the value of a setting as it may be quoted: commands and connection strings hold keys and passwords in more forms
+// than can be told, and what is wrong with them is never the value.
+func shown(name, value string) string {
+	for _, suffix := range []string{"_command", "_conninfo", "_dsn"} {
+		if strings.HasSuffix(name, suffix) && value != "" {
+			return hidden
+		}
+	}
+	return shorten(value)
+}
+
 // shorten keeps messages readable and bounded whatever was written, and free of secrets (ZDL-12).
 func shorten(value string) string {
 	const most = 80
-	if lower := strings.ToLower(value); looksSecret(value) || strings.Contains(lower, "password=") || strings.Contains(lower, "passphrase") {
+	plain := strings.ToLower(strings.ReplaceAll(value, " ", ""))
+	if _, rest, url := strings.Cut(plain, "://"); looksSecret(value) || strings.Contains(plain, "password=") || strings.Contains(plain, "passphrase") || url && strings.Contains(rest, "@") {
 		return hidden
 	}
 	if len(value) <= most {

@@ -108,10 +108,20 @@ func TestRemoteWriteIsARelaxationThatIsTold(t *testing.T) {
 
 // TestNoValueOfASecretIsQuoted: a finding is shown to everybody (ZDL-12).
 func TestNoValueOfASecretIsQuoted(t *testing.T) {
-	for _, value := range []string{"host=db user=postgres password=hunter22", "AKIAIOSFODNN7EXAMPLE", "-----BEGIN RSA PRIVATE KEY-----"} {
-		for _, f := range contract.JudgeParameters("spec.parameters", map[string]string{"primary_conninfo": value}) {
+	for _, kv := range [][2]string{
+		{"primary_conninfo", "host=db user=postgres password=hunter22"}, {"primary_conninfo", "postgres://postgres:hunter22@db/app"},
+		{"Primary_Conninfo", "host=db hunter22"}, {"pg_failover_slots.primary_dsn", "host=db hunter22"}, {"ssl_passphrase_command", "echo hunter22"},
+		{"archive_command", "AWS_SECRET_ACCESS_KEY=hunter22 aws s3 cp %p s3://b/"}, {"restore_command", "hunter22"},
+		{"cluster_name", "AKIAIOSFODNN7EXAMPLE"}, {"cluster_name", "-----BEGIN RSA PRIVATE KEY-----"}, {"cluster_name", "password = hunter22"},
+		{"include", "https://me:hunter22@example.com/"},
+	} {
+		found := contract.JudgeParameters("spec.parameters", map[string]string{kv[0]: kv[1]})
+		if len(found) == 0 {
+			t.Errorf("%s is not refused", kv[0])
+		}
+		for _, f := range found {
 			if f.Value != "(not shown)" {
-				t.Errorf("%q is quoted as %q", value, f.Value)
+				t.Errorf("%s: %q is quoted as %q", kv[0], kv[1], f.Value)
 			}
 		}
 	}
