@@ -2,6 +2,7 @@ package contract
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/lock"
@@ -121,6 +122,14 @@ func judgeACL(j *judge, d *document) {
 		case "public-read", "public-read-write", "authenticated-read":
 			j.refuseBucket(d, "spec."+provider+".acl", acl, "makes backups readable for everybody", "remove the BucketACL")
 		}
+		eachMap(sub(d.spec, provider), "accessControlPolicy", "spec."+provider, func(policy node, at string) {
+			eachMap(policy, "grant", at, func(grant node, at string) {
+				switch _, group, _ := strings.Cut(text(first(grant, "grantee"), "uri"), "/groups/global/"); group {
+				case "AllUsers", "AuthenticatedUsers":
+					j.refuseBucket(d, firstAt(grant, at, "grantee")+".uri", group, "grants everybody "+text(grant, "permission")+" on the backups", "remove the BucketACL")
+				}
+			})
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
@@ -17,6 +18,7 @@ const (
 	objectStore
 	imageCatalog
 	database
+	pooler
 	externalSecret
 	secretStore
 	secret
@@ -52,6 +54,7 @@ var kinds = func() map[groupKind]kind {
 		{"postgresql.cnpg.io", "Cluster"}:             clusterKind,
 		{"postgresql.cnpg.io", "ScheduledBackup"}:     scheduledBackup,
 		{"postgresql.cnpg.io", "Database"}:            database,
+		{"postgresql.cnpg.io", "Pooler"}:              pooler,
 		{"postgresql.cnpg.io", "ImageCatalog"}:        imageCatalog,
 		{"postgresql.cnpg.io", "ClusterImageCatalog"}: imageCatalog,
 		{"barmancloud.cnpg.io", "ObjectStore"}:        objectStore,
@@ -137,6 +140,10 @@ func (j *judge) take(body node, wrapped, observed bool, depth int) {
 	if d.kind == unknown && strings.HasSuffix(d.kindName, "List") {
 		for _, item := range items(body, "items") {
 			n, _ := item.(node)
+			if kind := strings.TrimSuffix(d.kindName, "List"); kind != "" && len(n) > 0 && !has(n, "kind") && !has(n, "apiVersion") {
+				n = maps.Clone(n) // Of its list's kind, as kubectl takes it. The set is only read.
+				n["kind"], n["apiVersion"] = kind, d.apiVersion
+			}
 			j.take(n, wrapped, observed, depth+1)
 		}
 		return

@@ -54,6 +54,16 @@ func (j *judge) judgeStatements(c *cluster, statements []any, at string) {
 	}
 }
 
+// judgePooler: SQL that PgBouncer runs on every connection between two clients is not reset with what the last client set.
+func judgePooler(j *judge, d *document) {
+	parameters := settings(sub(d.spec, "pgbouncer"), "parameters")
+	for _, name := range []string{"server_check_query", "server_reset_query"} {
+		if message := judgeSQL(parameters[name]); message != "" {
+			j.refuse(d, "ZDL-09", "spec.pgbouncer.parameters."+name, "", "runs for every client and "+message, fixSQL)
+		}
+	}
+}
+
 var (
 	sqlComments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n]*`)
 	alterSystem = regexp.MustCompile(`(?i)\balter[\s\v]+system\b`)

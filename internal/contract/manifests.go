@@ -114,6 +114,7 @@ var documentRules = map[kind][]func(*judge, *document){
 	scheduledBackup:    {judgeScheduledBackup},
 	imageCatalog:       {judgeImageCatalog},
 	database:           {judgeDatabase},
+	pooler:             {judgePooler},
 	bucket:             {judgeBucket},
 	bucketVersioning:   {judgeVersioning},
 	bucketLock:         {judgeLockConfiguration},

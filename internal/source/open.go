@@ -82,8 +82,12 @@ func expand(arg string, exclude []string) ([]string, error) {
 func walk(dir string, wanted func(name string) bool, exclude []string) ([]string, error) {
 	var files []string
 	var problems []error
-	err := filepath.WalkDir(filepath.FromSlash(dir), func(name string, entry fs.DirEntry, err error) error {
-		name = filepath.ToSlash(name)
+	root := filepath.FromSlash(dir)
+	if info, err := os.Lstat(root); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		root += string(filepath.Separator) // A link that is named is meant; the walk would not enter it.
+	}
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		name = path.Clean(filepath.ToSlash(name))
 		switch {
 		case err != nil:
 			problems = append(problems, unreadable(name, err))

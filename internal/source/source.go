@@ -119,19 +119,33 @@ func documents(name string, root *yaml.Node, above int) ([]Document, []error) {
 	return unlisted(nil, Document{File: name, Object: object, Start: root.Line, root: root}), nil
 }
 
-// unlisted appends what a document holds: itself, or the items of a List of whatever kind, Lists in it included. What
-// has a name is no List.
+// unlisted appends what a document holds: itself, or the items of a List of whatever kind, Lists in it included. kubectl
+// takes whatever has items for a List, whatever it is called, and an item without kind and version for one of its List's.
 func unlisted(docs []Document, doc Document) []Document {
 	items, isList := doc.Object["items"].([]any)
-	if !isList || doc.Object.APIVersion() == "" || doc.Object.Name() != "" || !strings.HasSuffix(doc.Object.Kind(), "List") {
+	named := doc.Object.Name() != "" || !strings.HasSuffix(doc.Object.Kind(), "List")
+	if !isList || doc.Object.APIVersion() == "" || named && !allObjects(items) {
 		return append(docs, doc)
 	}
 	nodes := resolve(child(doc.root, "items")).Content
 	for i, item := range items {
 		m, _ := item.(map[string]any)
+		if kind := strings.TrimSuffix(doc.Object.Kind(), "List"); m != nil && kind != "" && m["kind"] == nil && m["apiVersion"] == nil {
+			m["kind"], m["apiVersion"] = kind, doc.Object.APIVersion()
+		}
 		docs = unlisted(docs, Document{File: doc.File, Object: m, Start: nodes[i].Line, root: resolve(nodes[i])})
 	}
 	return docs
+}
+
+// allObjects says whether a list is one of Kubernetes objects, as far as one can see.
+func allObjects(items []any) bool {
+	for _, item := range items {
+		if m, _ := item.(map[string]any); m["metadata"] == nil {
+			return false
+		}
+	}
+	return len(items) > 0
 }
 
 // shift moves the lines of a tree down, from their place in a document to their place in the file.

@@ -143,6 +143,7 @@ func TestDocuments(t *testing.T) {
 		"InScalar":  {reason: "Dashes inside an indented block are text.", text: "metadata:\n  name: a\ndata: |\n  ---\n  x\n", want: []doc{{"a", 1}}},
 		"List":      {reason: "kubectl get prints a List; its items are what was meant.", text: "apiVersion: v1\nkind: List\nitems:\n- metadata: {name: a}\n- metadata:\n    name: b\n", want: []doc{{"a", 4}, {"b", 5}}},
 		"NotAList":  {reason: "Other kinds may have items too.", text: "apiVersion: acme.io/v1\nkind: List\nmetadata: {name: a}\nitems: [1]\n", want: []doc{{"a", 1}}},
+		"Disguised": {reason: "kubectl takes whatever has items for a List.", text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: harmless}\nitems:\n- metadata: {name: a}\n", want: []doc{{"a", 5}}},
 		"Scalar":    {reason: "A document that is no mapping is no object, and is still there to be counted.", text: "just text\n", want: []doc{{"", 1}}},
 		"Empty":     {reason: "An empty file has no documents.", text: "", want: nil},
 		"OnlyMarks": {reason: "Markers alone make no document.", text: "---\n---\n# x\n", want: nil},
@@ -165,6 +166,21 @@ func TestDocuments(t *testing.T) {
 }
 
 // TestHostileInput keeps the work bounded whatever is asked for.
+// TestItemsOfATypedList: kubectl takes what a list leaves out from the list, and applies it.
+func TestItemsOfATypedList(t *testing.T) {
+	docs, err := Read("f.yaml", strings.NewReader("apiVersion: acme.io/v1\nkind: DatabaseList\nitems:\n- metadata: {name: a}\n- {kind: Other, metadata: {name: b}}\n---\napiVersion: v1\nkind: List\nitems:\n- metadata: {name: c}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range docs {
+		got = append(got, d.Object.APIVersion()+" "+d.Object.Kind()+" "+d.Object.Name())
+	}
+	if diff := cmp.Diff([]string{"acme.io/v1 Database a", " Other b", "  c"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 func TestHostileInput(t *testing.T) {
 	bomb := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for _, i := range "123456789" {

@@ -91,6 +91,9 @@ func TestOpen(t *testing.T) {
 	if err := os.Symlink("nowhere", filepath.Join(dir, "claims", "dangling.yaml")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink("claims", filepath.Join(dir, "current")); err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(dir)
 	const broken = `claims/broken.yaml:1:1: a mapping cannot start here; check the indentation, and put values that contain ": " in quotes`
 	cases := map[string]struct {
@@ -99,6 +102,7 @@ func TestOpen(t *testing.T) {
 		want, err     string
 	}{
 		"Directory":   {reason: "A directory is read with all below it, in lexical order, Git's own left out.", args: []string{"claims"}, want: "a b c d e b", err: broken},
+		"Link":        {reason: "A link to a directory that is named is entered.", args: []string{"current"}, exclude: []string{"broken.yaml"}, want: "a b c d e b"},
 		"Here":        {reason: "The current directory too.", args: []string{"."}, exclude: []string{"charts", "claims/broken.yaml"}, want: "a b c d e b"},
 		"Excluded":    {reason: "What is excluded is not read.", args: []string{"claims/"}, exclude: []string{"broken.yaml", "deep/**", "link.*"}, want: "a b c"},
 		"File":        {reason: "A file named by itself may have any name.", args: []string{"./odd.txt"}, want: "odd"},
