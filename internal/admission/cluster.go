@@ -11,8 +11,12 @@ const (
 	groupCNPG = "postgresql.cnpg.io"
 	// Optional values are written out wherever they are used: as a variable, one is taken for missing.
 
-	// archiversOf are the enabled plugins that archive WAL.
-	archiversOf = "%s.spec.?plugins.orValue([]).filter(p, p.?enabled.orValue(true) && p.?isWALArchiver.orValue(false))"
+	// archiversOf are the enabled plugins that archive WAL: the barman-cloud plugin is handed it whatever isWALArchiver
+	// says (cloudnative-pg#11351).
+	archiversOf = "%s.spec.?plugins.orValue([]).filter(p, p.?enabled.orValue(true) && (p.?isWALArchiver.orValue(false) || p.name == 'barman-cloud.cloudnative-pg.io'))"
+
+	// strangers are the names outside the Cluster that may confirm commits.
+	strangers = "(object.spec.?postgresql.?synchronous.?standbyNamesPre.orValue([]) + object.spec.?postgresql.?synchronous.?standbyNamesPost.orValue([]))"
 )
 
 // cluster: a Cluster may not drop below the contract by hand.
@@ -38,19 +42,21 @@ func cluster(o Options) policyTemplate {
 		checks: append([]check{
 			{"CNPG-1.1", "object.spec.?instances.orValue(1) >= 3", "spec.instances: fewer than 3: after losing one instance either commits are no longer confirmed by a second one, or the database stops writing"},
 			{
-				"CNPG-1.2", "object.spec.?postgresql.?synchronous.?number.orValue(0) >= 1 && object.spec.?postgresql.?synchronous.?dataDurability.orValue('required') == 'required' && object.spec.?postgresql.?synchronous.?failoverQuorum.orValue(false)",
-				"spec.postgresql.synchronous: needs number 1 or more, dataDurability: required and failoverQuorum: true, or acknowledged commits can be lost with the primary",
+				"CNPG-1.2", "object.spec.?postgresql.?synchronous.?number.orValue(0) >= 1 && object.spec.?postgresql.?synchronous.?dataDurability.orValue('required') == 'required' && object.spec.?postgresql.?synchronous.?failoverQuorum.orValue(false)" +
+					" && " + strangers + ".size() < object.spec.?postgresql.?synchronous.?number.orValue(0) && " + strangers + ".all(n, n != '*')",
+				"spec.postgresql.synchronous: needs number 1 or more, dataDurability: required, failoverQuorum: true and no names outside the Cluster, or acknowledged commits can be lost with the primary",
 			},
 			{
 				"CNPG-1.3", "object.spec.?affinity.?enablePodAntiAffinity.orValue(true) && object.spec.?affinity.?podAntiAffinityType.orValue('preferred') == 'required' && object.spec.?affinity.?topologyKey.orValue('kubernetes.io/hostname') in ['', 'kubernetes.io/hostname']",
 				"spec.affinity: needs podAntiAffinityType: required with topologyKey kubernetes.io/hostname, or primary and standby can be lost with one node",
 			},
 			{
-				"CNPG-1.4", "object.spec.?primaryUpdateStrategy.orValue('unsupervised') == 'unsupervised' && object.spec.?primaryUpdateMethod.orValue('restart') == 'restart' && object.spec.?failoverDelay.orValue(0) == 0 && object.spec.?enablePDB.orValue(true)",
-				"spec: needs primaryUpdateStrategy: unsupervised, primaryUpdateMethod: restart, failoverDelay: 0 and enablePDB: true, or a failed primary waits for a person",
+				"CNPG-1.4", "object.spec.?primaryUpdateStrategy.orValue('unsupervised') == 'unsupervised' && object.spec.?primaryUpdateMethod.orValue('restart') == 'restart' && object.spec.?failoverDelay.orValue(0) == 0 && object.spec.?enablePDB.orValue(true)" +
+					" && (object.spec.?switchoverDelay.orValue(3600) <= 0 || object.spec.?switchoverDelay.orValue(3600) >= 30)",
+				"spec: needs primaryUpdateStrategy: unsupervised, primaryUpdateMethod: restart, failoverDelay: 0, enablePDB: true and a switchoverDelay of 30 or more, or a failed primary waits for a person, or is killed before its last commits are archived",
 			},
 			{
-				"CNPG-2.1", "variables.archivers.size() == 1 && !object.spec.?backup.?barmanObjectStore.hasValue() && variables.archivers[0].?parameters[?'barmanObjectName'].orValue('') != '' && variables.serverName != '' || variables.archivers.size() == 0 && variables.serverName != ''",
+				"CNPG-2.1", "variables.archivers.size() == 1 && variables.archivers[0].?isWALArchiver.orValue(false) && !object.spec.?backup.?barmanObjectStore.hasValue() && variables.archivers[0].?parameters[?'barmanObjectName'].orValue('') != '' && variables.serverName != '' || variables.archivers.size() == 0 && variables.serverName != ''",
 				"spec.plugins: needs exactly one archiver (isWALArchiver: true) with barmanObjectName and serverName: without one the Cluster looks healthy and cannot be recovered",
 			},
 			{
@@ -61,6 +67,7 @@ func cluster(o Options) policyTemplate {
 			{"CNPG-4.2", "!object.spec.?walStorage.hasValue() || " + storage("object.spec.?walStorage"), "spec.walStorage: storageClass has to be " + o.StorageClassName + ", which retains its volumes: with another one deleting the Cluster deletes the disk"},
 			{"CNPG-4.2", "object.spec.?tablespaces.orValue([]).all(t, " + storage("t.?storage") + ")", "spec.tablespaces: storageClass has to be " + o.StorageClassName + ", which retains its volumes: with another one deleting the Cluster deletes the disk"},
 			{"ZDL-09", "!object.spec.?postgresql.?enableAlterSystem.orValue(false)", "spec.postgresql.enableAlterSystem: ALTER SYSTEM switches durability off behind everybody's back"},
+			{"ZDL-09", "object.spec.?postgresql.?pg_hba.orValue([]).all(l, !l.matches('(^|\\\\n)[[:space:]]*(host[a-z]*[[:space:]].*[[:space:]]\"?trust\"?([[:space:]]|$)|include)'))", "spec.postgresql.pg_hba: with trust whoever reaches the port is whoever they say, postgres included; with include nobody here sees who is let in"},
 			{"ZDL-10", switchesOff(o), "metadata.annotations: in the domain cnpg.io they switch validation, archiving, failover or the database itself off; only kubectl's own and database.bizmatters.io's are safe to add"},
 		}, parameterChecks()...),
 	}

@@ -45,6 +45,7 @@ func parameterChecks() []check {
 		{"ZDL-09", each(timeouts, value+".matches('^[+]?[0-9.]*[1-9][0-9.]* *(ms|s|min|h|d)?$')"), "spec.postgresql.parameters: wal_sender_timeout and wal_receiver_timeout stay above 0: a dead partner is never noticed, and every commit waits for it"},
 		{"ZDL-09", each([]string{"max_slot_wal_keep_size"}, value+" == '-1'"), "spec.postgresql.parameters: max_slot_wal_keep_size lets the primary remove WAL a standby still needs"},
 		{"ZDL-09", each([]string{"idle_replication_slot_timeout"}, value+".matches('^[0.]+ *(us|ms|s|min|h|d)?$')"), "spec.postgresql.parameters: idle_replication_slot_timeout drops the slot of a standby that was away"},
+		{"ZDL-09", each([]string{"session_replication_role"}, value+" != 'replica' && !"+value+".contains('\\\\')"), "spec.postgresql.parameters: session_replication_role as replica switches foreign keys and triggers off for everybody"},
 		{"ZDL-09", each([]string{"password_encryption"}, value+" != 'md5' && !"+value+".contains('\\\\')"), "spec.postgresql.parameters: password_encryption as md5 can be reversed"},
 	}
 }

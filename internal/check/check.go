@@ -111,6 +111,7 @@ func (j *judge) claim(d source.Document) {
 	if c != nil {
 		found = append(found, j.asked(c)...)
 	}
+	found = append(found, contract.JudgePaused(d.Object)...)
 	name := v1alpha1.Kind + " " + o.Namespace() + "/" + o.Name()
 	if o.Kind() == v1alpha1.KindComposite {
 		name = v1alpha1.KindComposite + " " + o.Name()
@@ -176,6 +177,9 @@ func owner(o manifest.Object) (namespace, name string) {
 		return o.Namespace(), o.Name() // Anybody can write a label; another's waiver is not had by it.
 	}
 	namespace, name = manifest.String(labels, v1alpha1.Group+"/claim-namespace"), manifest.String(labels, v1alpha1.Group+"/claim")
+	if o.Kind() == "Cluster" && o.Namespace() != "" {
+		name = o.Name() // A Cluster has its claim's name.
+	}
 	return cmp.Or(namespace, o.Namespace()), cmp.Or(name, o.Name())
 }
 

@@ -32,3 +32,18 @@ func TestAClaimIsOneWhereverItStands(t *testing.T) {
 		})
 	}
 }
+
+// TestAPausedClaimIsNoticed: the function is never called for one, so that nobody else would say it.
+func TestAPausedClaimIsNoticed(t *testing.T) {
+	const claim = "apiVersion: database.bizmatters.io/v1alpha1\nkind: PostgresInstance\nmetadata:\n  name: orders\n  namespace: shop\n  annotations:\n    crossplane.io/paused: \"PAUSED\"\nspec: {size: medium}\n"
+	for paused, want := range map[string]int{"true": 1, "false": 0} {
+		docs, err := source.Read("f.yaml", strings.NewReader(strings.ReplaceAll(claim, "PAUSED", paused)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := check.Judge(docs, check.Options{Today: "2026-11-24"})
+		if len(r.Findings) != want || want > 0 && (r.Findings[0].Rule != "ZDL-10" || r.Findings[0].Line != 7) {
+			t.Errorf("paused %s: %+v", paused, r.Findings)
+		}
+	}
+}

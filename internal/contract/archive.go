@@ -205,6 +205,8 @@ func (j *judge) judgeStore(a archive, archivedTo bool) {
 		refuse("ZDL-12", ".destinationPath", "", "contains credentials, which everybody who can read it may use", "remove them and rotate them; keys come through External Secrets")
 	case name == "":
 		refuse("CNPG-2.2", ".destinationPath", destination, "is not an S3 bucket: Object Lock, which makes backups indestructible, exists there only", "write destinationPath: s3://<bucket>/<path>/")
+	case strings.HasSuffix(name, "--x-s3"): // AWS keeps the ending for them.
+		refuse("CNPG-2.2", ".destinationPath", destination, "is a directory bucket: it lies in a single zone, and has neither versions nor Object Lock", "name a general purpose bucket")
 	}
 	for _, cloud := range []string{"azureCredentials", "googleCredentials"} {
 		if has(a.configuration, cloud) {
@@ -213,6 +215,7 @@ func (j *judge) judgeStore(a archive, archivedTo bool) {
 	}
 	j.add(a.document, judgeEndpoint(a.at+".endpointURL", text(a.configuration, "endpointURL")))
 	j.judgeStoreKeys(a)
+	j.judgeArguments(a, "wal", "restoreAdditionalCommandArgs", "restores from elsewhere than configuration says, or takes for restored what is not there: recovery ends early, without the commits after it")
 	if !archivedTo {
 		return
 	}
@@ -224,7 +227,9 @@ func (j *judge) judgeStore(a archive, archivedTo bool) {
 		case codec != "gzip" && codec != j.options.Compression:
 			refuse("CNPG-2.3", "."+part.key+".compression", codec, "is not the codec of the contract, nor one the policy allows", "write compression: gzip")
 		}
-		j.judgeArguments(a, part.key, section)
+		for _, key := range []string{"archiveAdditionalCommandArgs", "additionalCommandArgs"} {
+			j.judgeArguments(a, part.key, key, "sends the archive elsewhere than configuration says, or only pretends to archive")
+		}
 	}
 }
 
@@ -247,14 +252,12 @@ func isDiverting(argument string) bool {
 	return strings.HasPrefix(name, "-") && short != "" && strings.Contains("tPVh", short[:1])
 }
 
-func (j *judge) judgeArguments(a archive, part string, section node) {
-	for _, key := range []string{"archiveAdditionalCommandArgs", "additionalCommandArgs"} {
-		for i, item := range items(section, key) {
-			argument, _ := item.(string)
-			if isDiverting(argument) {
-				name, _, _ := strings.Cut(argument, "=")
-				j.refuse(a.document, "CNPG-2.1", index(a.at+"."+part+"."+key, i), name, "sends the archive elsewhere than configuration says, or only pretends to archive", "remove it")
-			}
+func (j *judge) judgeArguments(a archive, part, key, effect string) {
+	for i, item := range items(sub(a.configuration, part), key) {
+		argument, _ := item.(string)
+		if isDiverting(argument) {
+			name, _, _ := strings.Cut(argument, "=")
+			j.refuse(a.document, "CNPG-2.1", index(a.at+"."+part+"."+key, i), name, effect, "remove it")
 		}
 	}
 }

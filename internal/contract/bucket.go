@@ -149,7 +149,8 @@ var needed = []struct {
 
 // judgeBucketComplete: in a complete set every archive lies in a bucket that the set protects, or observes.
 func judgeBucketComplete(j *judge, b *bucketState) {
-	if !j.options.Complete || b.observed || len(b.archived) == 0 && b.bucket == nil {
+	elsewhere := b.observed && (b.bucket == nil || b.bucket.observed)
+	if !j.options.Complete || elsewhere || len(b.archived) == 0 && b.bucket == nil {
 		return
 	}
 	if len(b.sources) == 0 {

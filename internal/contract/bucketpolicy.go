@@ -95,10 +95,44 @@ func (s *statement) public() string {
 		return ""
 	case s.NotPrincipal != nil:
 		return "allows something to everybody but some"
-	case isEverybody(s.Principal) && len(s.Condition) == 0:
+	case isEverybody(s.Principal) && !isFenced(s.Condition):
 		return "allows something to everybody"
 	}
 	return ""
+}
+
+// fences are the conditions by which AWS does not call a policy public: they say who, or from where. That somebody uses
+// TLS says neither.
+var fences = map[string]bool{
+	"aws:sourceip": true, "aws:sourcearn": true, "aws:sourcevpc": true, "aws:sourcevpce": true, "aws:sourceaccount": true, "aws:sourceowner": true,
+	"aws:sourceorgid": true, "aws:sourceorgpaths": true, "aws:principalorgid": true, "aws:principalorgpaths": true, "aws:principalarn": true,
+	"aws:principalaccount": true, "aws:userid": true,
+	"s3:x-amz-server-side-encryption-aws-kms-key-id": true, "s3:dataaccesspointarn": true, "s3:dataaccesspointaccount": true,
+}
+
+// isFenced says whether one of the conditions, all of which have to hold, leaves anybody out. Where a key is not there at
+// all, …IfExists and ForAllValues hold.
+func isFenced(conditions map[string]map[string]any) bool {
+	for operator, keys := range conditions {
+		operator = strings.ToLower(operator)
+		if strings.Contains(operator, "not") || strings.HasSuffix(operator, "ifexists") || strings.HasPrefix(operator, "forallvalues:") || operator == "null" {
+			continue
+		}
+		for key, value := range keys {
+			if fences[strings.ToLower(key)] && !isAnything(value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isAnything says whether a condition's value, or one of several, is met by everybody.
+func isAnything(value any) bool {
+	return slices.ContainsFunc([]string{"*", "0.0.0.0/0", "::/0"}, func(all string) bool {
+		list, many := value.([]any)
+		return value == all || many && slices.Contains(list, any(all))
+	})
 }
 
 // lowering are the actions by which a bucket's protection is lowered for what is written afterwards; where the platform

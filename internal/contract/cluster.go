@@ -19,6 +19,26 @@ func judgeInstances(j *judge, c *cluster) {
 
 const tooFewInstances = "is fewer than 3: after losing one instance either commits are no longer confirmed by a second one, or the database stops writing"
 
+// judgeAutoscaler: nothing scales a Cluster below three behind its back (CNPG-1.1). Kubernetes' autoscaler goes down to one
+// instance where nothing is said, KEDA to none.
+func judgeAutoscaler(j *judge, d *document) {
+	target := sub(d.spec, "scaleTargetRef")
+	if group, _, _ := strings.Cut(text(target, "apiVersion"), "/"); text(target, "kind") != "Cluster" || group != "postgresql.cnpg.io" {
+		return
+	}
+	field, least := "minReplicas", int64(1)
+	if d.kindName == "ScaledObject" {
+		field, least = "minReplicaCount", 0
+	}
+	if n, said := integer(d.spec, field); said {
+		least = n
+	}
+	if least < MinInstances {
+		j.refuse(d, "CNPG-1.1", "spec."+field, written(d.spec[field]),
+			"scales Cluster "+text(target, "name")+" down to "+strconv.FormatInt(least, 10)+", which is fewer than 3, and deletes the volume claims of the others", "write "+field+": 3 or more, or remove the autoscaler")
+	}
+}
+
 // nodeTopologies keep instances on different nodes; a zone or a region is made of nodes.
 var nodeTopologies = map[string]bool{
 	"": true, "kubernetes.io/hostname": true, "topology.kubernetes.io/zone": true, "topology.kubernetes.io/region": true,
@@ -119,6 +139,17 @@ func judgeClusterEnvironment(j *judge, c *cluster) {
 					found[i].Path = at + "." + key
 				}
 				j.add(d, found)
+			}
+			if field == "secretRef" {
+				eachLiteral(d, func(literal, at string) {
+					eachSetting(literal, func(key, value string) {
+						for _, f := range judgeVariable(text(from, "prefix")+key, value) {
+							if f.Rule != "ZDL-12" { // Refused where it stands.
+								j.refuse(d, f.Rule, at, f.Value, key+" "+f.Message, f.Fix)
+							}
+						}
+					})
+				})
 			}
 		}
 	}

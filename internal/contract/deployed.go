@@ -12,6 +12,15 @@ var recreations = []struct {
 	{"argocd.argoproj.io/hook", func(value string) bool { return value != "" && value != "Skip" }},
 	{"argocd.argoproj.io/sync-options", func(value string) bool { return strings.Contains(value, "Force=true") }},
 	{"kustomize.toolkit.fluxcd.io/force", func(value string) bool { return value != "" && value != "disabled" }},
+	{"kapp.k14s.io/update-strategy", func(value string) bool { return strings.HasSuffix(value, "-replace") }},
+}
+
+// lifetimes are labels and annotations by which kube-janitor and Kyverno delete an object when its time is over, in the
+// cluster: whoever has applied it, and whatever wraps it.
+var lifetimes = []struct{ field, name string }{
+	{"annotations", "janitor/ttl"},
+	{"annotations", "janitor/expires"},
+	{"labels", "cleanup.kyverno.io/ttl"},
 }
 
 // omissions are annotations by which a deployment tool passes over a document: it lies in Git, and is never applied, or no
@@ -37,6 +46,21 @@ func (j *judge) owned(d *document) {
 			continue
 		}
 		j.refuse(d, "CNPG-4.1", index("metadata.ownerReferences", i), kind+" "+text(owner, "name"), "owns it: Kubernetes deletes it together with its owner, the database with its volume claims or what it archives with", "remove the reference")
+	}
+	if d.kind != clusterKind || !j.options.Composed { // There nobody vouches for it, which is told by itself (ZDL-10).
+		j.mortal(d, sub(d.body, "metadata"), "metadata", "has it deleted when its time is over: the database with its volume claims, or what it archives with")
+	}
+	if d.kind == clusterKind {
+		j.mortal(d, sub(d.spec, "inheritedMetadata"), "spec.inheritedMetadata", "has the volume claims, Pods and Secrets of the database deleted when their time is over")
+	}
+}
+
+// mortal: what a running database needs has no end of its own.
+func (j *judge) mortal(d *document, metadata node, at, effect string) {
+	for _, l := range lifetimes {
+		if value := text(sub(metadata, l.field), l.name); value != "" {
+			j.refuse(d, "CNPG-4.1", at+"."+l.field+"["+l.name+"]", value, effect, "remove it")
+		}
 	}
 }
 

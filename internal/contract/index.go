@@ -27,6 +27,7 @@ const (
 	prometheusRule
 	podMonitor
 	persistentVolume
+	autoscaler
 	encryptionKey
 	bucketTiering
 	bucket
@@ -68,6 +69,8 @@ var kinds = func() map[groupKind]kind {
 		{"monitoring.coreos.com", "PrometheusRule"}: prometheusRule,
 		{"monitoring.coreos.com", "PodMonitor"}:     podMonitor,
 		{"", "PersistentVolume"}:                    persistentVolume,
+		{"autoscaling", "HorizontalPodAutoscaler"}:  autoscaler,
+		{"keda.sh", "ScaledObject"}:                 autoscaler,
 		{"kms.aws.upbound.io", "Key"}:               encryptionKey,
 		{"kms.aws.m.upbound.io", "Key"}:             encryptionKey,
 	}
@@ -240,7 +243,9 @@ func (j *judge) relate() {
 			b.sources = append(b.sources, d)
 			switch d.kind {
 			case bucket:
-				b.bucket = d
+				if b.bucket == nil || !d.observed {
+					b.bucket = d
+				}
 			case bucketLock:
 				b.locks = append(b.locks, d)
 			}

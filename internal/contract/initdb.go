@@ -22,6 +22,13 @@ func judgeFirstSQL(j *judge, c *cluster) {
 				if message := judgeSQL(text(data, text(ref, "key"))); message != "" {
 					j.refuse(d, "ZDL-09", at+"."+text(ref, "key"), "", "is run by "+c.String()+" and "+message, fixSQL)
 				}
+				if field == "secretRefs" {
+					eachLiteral(d, func(literal, at string) {
+						if message := judgeSQL(literal); message != "" {
+							j.refuse(d, "ZDL-09", at, "", "is run by "+c.String()+" and "+message, fixSQL)
+						}
+					})
+				}
 			}
 		}
 	}

@@ -127,6 +127,7 @@ var documentRules = map[kind][]func(*judge, *document){
 	bucketTiering:      {judgeTiering},
 	encryptionKey:      {judgeEncryptionKey},
 	persistentVolume:   {judgePersistentVolume},
+	autoscaler:         {judgeAutoscaler},
 }
 
 // clusterRules judge one Cluster together with everything in the set that belongs to it.

@@ -165,18 +165,23 @@ func TestWhatOnlyLooksLikeAWayAroundIsLeftAlone(t *testing.T) {
 		kind, path string
 		value      any
 	}{
-		"time enough to stop in order":      {"Cluster", "spec.switchoverDelay", int64(30)},
-		"a minute until it is noticed":      {"Cluster", "spec.probes", map[string]any{"readiness": map[string]any{"periodSeconds": int64(20), "failureThreshold": int64(3)}}},
-		"figures of a minute ago":           {"Cluster", "spec.monitoring", map[string]any{"metricsQueriesTTL": "1m"}},
-		"a password for everybody":          {"Cluster", "spec.postgresql.pg_hba", list("host all all 0.0.0.0/0 scram-sha-256", "hostssl replication all 10.0.0.0 255.0.0.0 cert", "# host all all all trust", "")},
-		"no password inside the Pod":        {"Cluster", "spec.postgresql.pg_hba", list("local all all trust", "host all postgres 127.0.0.1/32 trust", "host metrics metrics 10.0.0.0/8 trust", "host all all")},
-		"a map of names":                    {"Cluster", "spec.postgresql.pg_ident", list("ldap /^(.*)@acme$ \\1")},
-		"an extension's own variable":       {"Cluster", "spec.postgresql.extensions", list(map[string]any{"name": "postgis", "env": list(map[string]any{"name": "PROJ_DATA", "value": "${image_root}/proj"})})},
+		"time enough to stop in order": {"Cluster", "spec.switchoverDelay", int64(30)},
+		"a minute until it is noticed": {"Cluster", "spec.probes", map[string]any{"readiness": map[string]any{"periodSeconds": int64(20), "failureThreshold": int64(3)}}},
+		"figures of a minute ago":      {"Cluster", "spec.monitoring", map[string]any{"metricsQueriesTTL": "1m"}},
+		"a password for everybody":     {"Cluster", "spec.postgresql.pg_hba", list("host all all 0.0.0.0/0 scram-sha-256", "hostssl replication all 10.0.0.0 255.0.0.0 cert", "# host all all all trust", "")},
+		"no password inside the Pod":   {"Cluster", "spec.postgresql.pg_hba", list("local all all trust", "host all postgres 127.0.0.1/32 trust", "host metrics metrics 10.0.0.0/8 trust", "host all all")},
+		"a map of names":               {"Cluster", "spec.postgresql.pg_ident", list("ldap /^(.*)@acme$ \\1")},
+		"an extension's own variable":  {"Cluster", "spec.postgresql.extensions", list(map[string]any{"name": "postgis", "env": list(map[string]any{"name": "PROJ_DATA", "value": "${image_root}/proj"})})},
+		"keys that a template places":  {"ExternalSecret", "spec.target.template", map[string]any{"templateFrom": list(map[string]any{"literal": "ACCESS_KEY_ID: \"{{ .ACCESS_KEY_ID }}\"\nSECRET_ACCESS_KEY: '{{ .SECRET_ACCESS_KEY }}'\n"})}},
+		"a bucket others may read": {"BucketPolicy", "spec.forProvider.policy", `{"Statement": [
+			{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-orders/*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-acme"}}},
+			{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::acme-orders", "arn:aws:s3:::acme-orders/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+			{"Effect": "Deny", "Principal": "*", "Action": ["s3:DeleteObjectVersion", "s3:BypassGovernanceRetention", "s3:PutObjectRetention"], "Resource": "arn:aws:s3:::acme-orders/*"}]}`},
 		"foreign keys on":                   {"Cluster", "spec.postgresql.parameters.session_replication_role", "origin"},
 		"tags on history files, four jobs":  {"ObjectStore", "spec.configuration.wal.archiveAdditionalCommandArgs", list("--history-tags", "a,b", "--read-timeout=60", "-J", "4", "--max-bandwidth", "1GB", "-z", "-v")},
 		"an archive that goes with its own": {"ObjectStore", "metadata.ownerReferences", list(map[string]any{"kind": "Cluster", "name": "orders"})},
 		"keys that many namespaces have":    {"ExternalSecret", "metadata.ownerReferences", list(map[string]any{"kind": "ClusterExternalSecret", "name": "keys"})},
-		"what nobody looks at is dropped":   {"PodMonitor", "spec.podMetricsEndpoints", list(map[string]any{"port": "metrics", "interval": "1m", "metricRelabelings": list(map[string]any{"action": "drop", "sourceLabels": list("__name__"), "regex": "cnpg_pg_stat_bgwriter_.*|go_.*"}, map[string]any{"action": "drop", "sourceLabels": list("datname"), "regex": ".*"}, map[string]any{"sourceLabels": list("__name__"), "regex": ".*"})})},
+		"what nobody looks at is dropped":   {"PodMonitor", "spec.podMetricsEndpoints", list(map[string]any{"port": "metrics", "interval": "1m", "metricRelabelings": list(map[string]any{"action": "drop", "sourceLabels": list("__name__"), "regex": "cnpg_pg_stat_bgwriter_.*|go_.*"}, map[string]any{"action": "drop", "sourceLabels": list("datname"), "regex": "template.*"}, map[string]any{"sourceLabels": list("__name__"), "regex": ".*"})})},
 		"Argo's order of things":            {"ScheduledBackup", "metadata.annotations", map[string]any{"argocd.argoproj.io/sync-wave": "2", "kustomize.toolkit.fluxcd.io/prune": "disabled", "kustomize.toolkit.fluxcd.io/ssa": "Merge"}},
 		"what encrypts something else":      {"Cluster", "metadata.name", "orders"},
 	}
@@ -185,6 +190,21 @@ apiVersion: kms.aws.upbound.io/v1beta1
 kind: Key
 metadata: {name: mail}
 spec: {forProvider: {region: eu-central-1, isEnabled: false}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web, namespace: shop}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: orders, namespace: shop}
+spec: {scaleTargetRef: {apiVersion: postgresql.cnpg.io/v1, kind: Cluster, name: orders}, minReplicaCount: 3}
+---
+apiVersion: postgresql.cnpg.io/v1
+kind: Pooler
+metadata: {name: orders, namespace: shop}
+spec: {cluster: {name: orders}, pgbouncer: {parameters: {server_reset_query: DISCARD ALL}}}
 ---
 apiVersion: v1
 kind: PersistentVolume

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -118,27 +119,46 @@ func (j *judge) judgeEndpoints(c *cluster, d *document) {
 		if every, ok := prometheusTime(text(endpoint, "interval")); ok && every > maxStale {
 			j.refuse(d, "CNPG-5.1", at+".interval", text(endpoint, "interval"), "Prometheus forgets a figure after five minutes: most of the time there is nothing an alert could look at", "write 30s, or remove it")
 		}
+		j.judgeRelabelings(c, d, endpoint, "relabelings", at)
 		j.judgeRelabelings(c, d, endpoint, "metricRelabelings", at)
 	}
 }
 
-// judgeRelabelings: no metric is dropped that an alert of this set on the same Cluster looks at.
+// judgeRelabelings: not everything is dropped on the way, and no metric that an alert of this set on the same Cluster
+// looks at.
 func (j *judge) judgeRelabelings(c *cluster, d *document, m node, key, at string) {
 	for i, item := range items(m, key) {
 		relabeling, _ := item.(node)
-		drops, keeps := strings.EqualFold(text(relabeling, "action"), "drop"), strings.EqualFold(text(relabeling, "action"), "keep")
-		names := items(relabeling, "sourceLabels")
-		if !drops && !keeps || len(names) != 1 || names[0] != "__name__" {
+		drops := strings.EqualFold(text(relabeling, "action"), "drop")
+		if !drops && !strings.EqualFold(text(relabeling, "action"), "keep") {
 			continue
 		}
-		pattern, err := regexp.Compile("^(?s:" + text(relabeling, "regex") + ")$")
-		if err != nil || text(relabeling, "regex") == "" {
+		written := text(relabeling, "regex")
+		pattern, err := regexp.Compile("^(?s:" + cmp.Or(written, "(.*)") + ")$")
+		if err != nil {
+			continue
+		}
+		at := index(join(at, key), i) + ".regex"
+		if dropsAll(pattern, drops, items(relabeling, "sourceLabels")) {
+			j.refuse(d, "CNPG-5.1", at, written, "drops everything there is to scrape: a stopped archive goes unnoticed until the day it is needed", "remove it")
+			continue
+		}
+		if names := items(relabeling, "sourceLabels"); len(names) != 1 || names[0] != "__name__" {
 			continue
 		}
 		if metric := j.alertedOn(c, func(name string) bool { return pattern.MatchString(name) == drops }); metric != "" {
-			j.refuse(d, "CNPG-5.2", index(join(at, key), i)+".regex", text(relabeling, "regex"), "drops "+metric+", which an alert on "+c.String()+" looks at: it never fires", "let that metric through")
+			j.refuse(d, "CNPG-5.2", at, written, "drops "+metric+", which an alert on "+c.String()+" looks at: it never fires", "let that metric through")
 		}
 	}
+}
+
+// dropsAll says whether nothing gets past a relabeling, whatever the labels it looks at say. Without labels it looks at an
+// empty text.
+func dropsAll(pattern *regexp.Regexp, drops bool, labels []any) bool {
+	if len(labels) == 0 {
+		return pattern.MatchString("") == drops
+	}
+	return drops && pattern.MatchString("") && pattern.MatchString("no label says this")
 }
 
 // alertedOn is the first metric an exporter makes that a rule of the set about a Cluster looks at, and that matches.

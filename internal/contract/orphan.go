@@ -2,6 +2,8 @@ package contract
 
 import (
 	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
 
 // Layer 1 (CNPG-4.1): deleting the claim leaves the database and all it needs running.
@@ -11,6 +13,17 @@ import (
 const presenceRecord = "hardened_postgres_claim_info"
 
 const pausedAnnotation = "crossplane.io/paused"
+
+// JudgePaused judges what the function never sees: a claim that Crossplane is told to pass over (ZDL-10).
+func JudgePaused(claim manifest.Object) Findings {
+	if manifest.String(claim, "metadata", "annotations", pausedAnnotation) != "true" {
+		return nil
+	}
+	return Findings{{
+		Rule: "ZDL-10", Path: "metadata.annotations[" + pausedAnnotation + "]", Value: "true",
+		Message: "pauses the claim: what protects the data is not kept up, and nothing that is merged takes effect", Fix: "remove it",
+	}}
+}
 
 // managed judges what happens to the i-th document when whatever owns it goes.
 func (j *judge) managed(i int) {
@@ -54,7 +67,7 @@ func (j *judge) incidental(d *document) bool {
 	case d.kind == encryptionKey:
 		return !j.encrypts(d)
 	}
-	return d.kind == unknown || d.kind == bucketTiering || d.kind == persistentVolume
+	return d.kind == unknown || d.kind == bucketTiering || d.kind == persistentVolume || d.kind == autoscaler
 }
 
 // judgeDeletion judges a cluster-scoped managed resource, which has a deletionPolicy beside its managementPolicies.

@@ -81,7 +81,7 @@ var parameterRules = map[string]parameterRule{
 		}
 		return "drops the slot of a standby that was away: the standby is lost and has to be rebuilt"
 	},
-	"session_replication_role": oneOf("foreign keys and triggers fire for nobody any more: what belongs together is lost piece by piece, and nothing reports it", "origin", "local"),
+	"session_replication_role": notOneOf("foreign keys and triggers fire for nobody any more: what belongs together is lost piece by piece, and nothing reports it", "replica"),
 	"password_encryption":      notOneOf("MD5 hashes can be reversed", "md5"),
 }
 

@@ -197,7 +197,7 @@ func judgeVariable(name, value string) Findings {
 	case strings.HasPrefix(upper, "AWS_ENDPOINT_URL"):
 		return Findings{{Rule: "CNPG-2.2", Message: "sends the archive to another store than the one that is locked",
 			Fix: "remove it; the endpoint is endpointURL's"}}
-	case secretName(name) && value != "":
+	case secretName(name) && isLiteral(value):
 		return Findings{{Rule: "ZDL-12", Message: "is a credential in plain sight", Fix: "remove it and rotate it; keys come through External Secrets"}}
 	}
 	return nil

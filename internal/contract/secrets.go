@@ -53,16 +53,48 @@ func (j *judge) exposed(d *document) {
 	case externalSecret:
 		data := sub(sub(sub(d.spec, "target"), "template"), "data")
 		for _, key := range sortedKeys(data) {
-			if value := text(data, key); secretName(key) && value != "" && !strings.Contains(value, "{{") {
+			if secretName(key) && isLiteral(text(data, key)) {
 				j.refuse(d, "ZDL-12", "spec.target.template.data."+key, "", "is a secret in plain sight", "take it from the store, and rotate what was exposed")
 			}
 		}
+		eachLiteral(d, func(literal, at string) {
+			eachSetting(literal, func(key, value string) {
+				if secretName(key) && isLiteral(value) {
+					j.refuse(d, "ZDL-12", at, key, "is a secret in plain sight", "take it from the store, and rotate what was exposed")
+				}
+			})
+		})
 	case configMap:
 		data := sub(d.body, "data")
 		for _, key := range sortedKeys(data) {
 			if secretName(key) && written(data[key]) != "" {
 				j.refuse(d, "ZDL-12", "data."+key, "", "is a secret in plain sight", "let External Secrets write it into a Secret, and rotate what was exposed")
 			}
+		}
+	}
+}
+
+// isLiteral says whether a value is there, and not only a template's place for one.
+func isLiteral(value string) bool { return value != "" && !strings.Contains(value, "{{") }
+
+// eachLiteral visits the templates that an ExternalSecret spells out in one text.
+func eachLiteral(d *document, visit func(literal, at string)) {
+	if d == nil {
+		return
+	}
+	for i, item := range items(sub(sub(d.spec, "target"), "template"), "templateFrom") {
+		from, _ := item.(node)
+		if literal := text(from, "literal"); literal != "" {
+			visit(literal, index("spec.target.template.templateFrom", i)+".literal")
+		}
+	}
+}
+
+// eachSetting visits the lines "key: value" of such a text.
+func eachSetting(literal string, visit func(key, value string)) {
+	for line := range strings.Lines(literal) {
+		if key, value, found := strings.Cut(line, ":"); found {
+			visit(strings.Trim(key, " \t\"'"), strings.Trim(value, " \t\r\n\"'"))
 		}
 	}
 }

@@ -192,8 +192,10 @@ func (j *judge) text(s *Schema, str, path string) {
 		j.add(path, shown, "is not valid UTF-8", "write plain text")
 	case len(s.Enum) > 0 && !slices.Contains(s.Enum, str):
 		j.add(path, shown, "is not one of the values allowed here", "write one of "+strings.Join(s.Enum, ", "))
-	case s.MinLength != nil && n < *s.MinLength:
+	case s.MinLength != nil && n == 0 && *s.MinLength > 0:
 		j.add(path, shown, "must not be empty", "write a value or leave the field out")
+	case s.MinLength != nil && n < *s.MinLength:
+		j.add(path, shown, fmt.Sprintf("is %d characters long, at least %d are needed", n, *s.MinLength), "write more")
 	case s.MaxLength != nil && n > *s.MaxLength:
 		j.add(path, shown, fmt.Sprintf("is %d characters long, %d are allowed", n, *s.MaxLength), "shorten it")
 	case s.pattern != nil && !s.pattern.MatchString(str):

@@ -26,10 +26,11 @@ func TestParametersAreJudgedAlike(t *testing.T) {
 		"synchronous_commit": append([]string{"local", "remote_apply", "REMOTE_WRITE", "'local'", "'on'"}, words...),
 		"archive_timeout":    times, "wal_sender_timeout": times, "wal_receiver_timeout": times, "idle_replication_slot_timeout": times,
 		"archive_library": {"", "x"}, "include": {"x"}, "include_dir": {"x"}, "include_if_exists": {"x"},
-		"wal_level":           {"replica", "logical", "minimal", "Replica", ""},
-		"wal_sync_method":     {"fdatasync", "open_sync", "'open_datasync'", "OPEN_SYNC", "fsync"},
-		"password_encryption": {"md5", "MD5", "'md5'", "scram-sha-256"},
-		"max_wal_senders":     numbers, "max_replication_slots": numbers, "max_slot_wal_keep_size": append([]string{"100MB"}, numbers...),
+		"wal_level":                {"replica", "logical", "minimal", "Replica", ""},
+		"wal_sync_method":          {"fdatasync", "open_sync", "'open_datasync'", "OPEN_SYNC", "fsync"},
+		"password_encryption":      {"md5", "MD5", "'md5'", "scram-sha-256"},
+		"session_replication_role": {"replica", "'Replica'", "origin", "local"},
+		"max_wal_senders":          numbers, "max_replication_slots": numbers, "max_slot_wal_keep_size": append([]string{"100MB"}, numbers...),
 		"FSYNC": {"on", "off"}, "Work_Mem": {"4MB"}, "work_mem": {"4MB"}, "max_connections": {"200"}, "pg_stat_statements.track": {"all"},
 	}
 	compared := 0
