@@ -307,7 +307,7 @@ func (s *state) window(live *world.Cluster) world.Window {
 	if live.Method == "inTree" {
 		return world.Window{RecoverableSince: live.RecoverableSince, LastBackup: live.LastBackupTime}
 	}
-	return s.archive.Windows[live.ServerName]
+	return s.archive.Windows[s.place.ServerName]
 }
 
 // bootstrap decides where the first data comes from.

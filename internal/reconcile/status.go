@@ -95,11 +95,13 @@ func (s *state) recoverability() Condition {
 		c.Reason, c.Message = ReasonDeleted, "the database is gone and archives nothing; DatabaseReady says how its archive is brought back"
 	case live == nil:
 		c.Message = "the database does not exist yet"
+	case live.Method == "":
+		c.Reason, c.Message = ReasonArchivingFailing, "the living Cluster has no archiver: nothing that is written now can be recovered"
 	case live.Archiving == "False":
 		c.Reason, c.Message = ReasonArchivingFailing, "WAL is not archived: "+contract.Clip(live.ArchivingMessage, 512)
 		if s.observed.Window.RecoverableSince == "" && strings.Contains(live.ArchivingMessage, "check-wal-archive") {
 			c.Message += fmt.Sprintf("; if %s%s is not empty, an earlier database has archived there: commit a claim of another name, with spec.bootstrap.recovery to bring the earlier one back",
-				s.destination(), live.ServerName)
+				s.destination(), s.place.ServerName)
 		}
 	case s.observed.ArchiveUnknown:
 		c.Status, c.Message = "Unknown", "the archive has not been looked up yet"
@@ -111,7 +113,7 @@ func (s *state) recoverability() Condition {
 		c.Reason, c.Message = ReasonNotRecoverable, "no WAL has been archived yet"
 	default:
 		c.Status, c.Reason = "True", Recoverable
-		c.Message = fmt.Sprintf("base backups and WAL are in %s%s; status.backup says since when", s.destination(), live.ServerName)
+		c.Message = fmt.Sprintf("base backups and WAL are in %s%s; status.backup says since when", s.destination(), s.place.ServerName)
 	}
 	return c
 }
