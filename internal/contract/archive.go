@@ -249,7 +249,7 @@ func isDiverting(argument string) bool {
 		return slices.ContainsFunc(divertingArguments, func(long string) bool { return begins(name, long, "--") && name != "--" })
 	}
 	short := strings.TrimLeft(name, "-vqzj") // Those without a value.
-	return strings.HasPrefix(name, "-") && short != "" && strings.Contains("tPVh", short[:1])
+	return strings.HasPrefix(name, "-") && strings.IndexAny(short, "tPVh") == 0
 }
 
 func (j *judge) judgeArguments(a archive, part, key, effect string) {
