@@ -115,6 +115,9 @@ func TestWriteRequests(t *testing.T) {
 		all[fmt.Sprintf("scale-%03d", n)] = grown(t, steady, n)
 	}
 	maps.Copy(all, peerRequests(t, steady))
+	if err := os.MkdirAll(*requests, 0o750); err != nil {
+		t.Fatal(err)
+	}
 	for name, req := range all {
 		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
 		if err != nil {

@@ -99,6 +99,9 @@ func (s *Schema) Validate(value any, path, rule string) contract.Findings {
 	return j.found
 }
 
+// maxFindings is more than anybody reads: what is wrong with megabytes of mistakes must not take hundreds of them.
+const maxFindings = 1000
+
 type judge struct {
 	rule  string
 	found contract.Findings
@@ -165,6 +168,9 @@ func (j *judge) object(s *Schema, m map[string]any, path string) {
 		j.add(path, "", fmt.Sprintf("has %d entries, %d are allowed", len(m), *s.MaxProperties), "remove entries")
 	}
 	for _, name := range manifest.SortedKeys(m) {
+		if len(j.found) >= maxFindings {
+			return
+		}
 		switch child, known := s.Properties[name]; {
 		case known:
 			j.value(child, m[name], join(path, name))
