@@ -161,7 +161,7 @@ func (m *maker) publisherTrouble(source string) string {
 		return ""
 	}
 	if t == nil {
-		return fmt.Sprintf("%s is gone and nothing arrives from it any more. What it had not sent is not here: if it did not go after the switch, recover it first (docs/recover.md). Then end the replication (docs/upgrade.md)", source)
+		return source + " is gone and nothing arrives from it any more. What it had not sent is not here: if it did not go after the switch, recover it first (docs/recover.md). Then end the replication (docs/upgrade.md)"
 	}
 	publisher := world.ClusterOf(t)
 	subscription, _ := m.view.Wrapped(hardened.Subscription)
