@@ -145,6 +145,17 @@ func TestServeMetrics(t *testing.T) {
 	}
 }
 
+// parameters gives a claim as many settings, of values of that size.
+func parameters(count, size int) func(*fnv1.RunFunctionRequest) {
+	settings := map[string]any{}
+	for i := range count {
+		settings[fmt.Sprintf("app.setting_%04d", i)] = strings.Repeat("v", size)
+	}
+	return func(req *fnv1.RunFunctionRequest) {
+		req.GetObserved().GetComposite().GetResource().GetFields()["spec"].GetStructValue().GetFields()["parameters"] = toValue(settings)
+	}
+}
+
 // TestServeHostileRequests says what becomes of requests no Crossplane sends, and that the connection survives them.
 func TestServeHostileRequests(t *testing.T) {
 	s := start(t, "", function())
@@ -211,24 +222,12 @@ func TestServeHostileRequests(t *testing.T) {
 		"Rubbish": {"So are bytes that are no request.", []byte{0xff, 0xff, 0xff}, codes.Internal, "unmarshal"},
 		"Parameters64KiB": {
 			"A claim with 64 KiB of parameters is judged.",
-			encode(func(req *fnv1.RunFunctionRequest) {
-				parameters := map[string]any{}
-				for i := range 1000 {
-					parameters[fmt.Sprintf("app.setting_%04d", i)] = strings.Repeat("v", 48)
-				}
-				spec(req)["parameters"] = toValue(parameters)
-			}),
+			encode(parameters(1000, 48)),
 			codes.OK, "spec.parameters: has 1000 entries",
 		},
 		"AcceptedParameters64KiB": {
 			"Judged, and passed on where nothing is wrong with them.",
-			encode(func(req *fnv1.RunFunctionRequest) {
-				parameters := map[string]any{}
-				for i := range 200 {
-					parameters[fmt.Sprintf("app.setting_%04d", i)] = strings.Repeat("v", 330)
-				}
-				spec(req)["parameters"] = toValue(parameters)
-			}),
+			encode(parameters(200, 330)),
 			codes.OK, "",
 		},
 	}

@@ -59,15 +59,7 @@ func (p *Plane) PluginListener() (net.Listener, error) {
 
 // StatusListener is where whoever plays instances answers before the operator's reports about a Cluster are stored.
 func (p *Plane) StatusListener(ctx context.Context) (net.Listener, error) {
-	serving, err := p.authority.server("instances")
-	if err != nil {
-		return nil, err
-	}
-	config, err := p.tls(serving)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := listen(config, p.port.status)
+	listener, err := p.listenAs("instances", p.port.status)
 	if err != nil {
 		return nil, err
 	}
@@ -83,12 +75,9 @@ func (p *Plane) StatusListener(ctx context.Context) (net.Listener, error) {
 	})
 }
 
-// NodeName is the one machine of the cluster, where a test needs one.
-const NodeName = "node"
-
-// KubeletListener is where whoever plays that machine answers the API server.
-func (p *Plane) KubeletListener(ctx context.Context) (net.Listener, error) {
-	serving, err := p.authority.server("kubelet")
+// listenAs listens with a certificate of that name.
+func (p *Plane) listenAs(name string, port int) (net.Listener, error) {
+	serving, err := p.authority.server(name)
 	if err != nil {
 		return nil, err
 	}
@@ -96,19 +85,7 @@ func (p *Plane) KubeletListener(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(config, p.port.kubelet)
-	if err != nil {
-		return nil, err
-	}
-	node := kube.Object{"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": NodeName}}
-	if err := p.apply(ctx, node); err != nil {
-		return nil, err
-	}
-	_, err = p.Admin.Patch(ctx, node.Ref(), "status", kube.Object{"status": map[string]any{
-		"addresses":       []any{map[string]any{"type": "InternalIP", "address": "127.0.0.1"}},
-		"daemonEndpoints": map[string]any{"kubeletEndpoint": map[string]any{"Port": p.port.kubelet}},
-	}})
-	return listener, err
+	return listen(config, port)
 }
 
 func listen(config *tls.Config, port int) (net.Listener, error) {
