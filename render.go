@@ -312,11 +312,12 @@ type document struct {
 	object  manifest.Object
 }
 
-// writeDocuments encodes all documents at once, for writing YAML takes longer than anything else a command does.
+// writeDocuments encodes all documents at once, for writing YAML takes longer than anything else a command does. It begins
+// at the end, where the longest stands: the alert rules.
 func writeDocuments(w io.Writer, documents []document) error {
 	texts, failed := make([][]byte, len(documents)), make([]error, len(documents))
 	var all sync.WaitGroup
-	for i, d := range documents {
+	for i, d := range slices.Backward(documents) {
 		all.Go(func() { texts[i], failed[i] = d.yaml() })
 	}
 	all.Wait()

@@ -23,7 +23,6 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 )
 
@@ -90,7 +89,6 @@ func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Lis
 	fnv1.RegisterFunctionRunnerServiceServer(server, function)
 	alive := health.NewServer()
 	healthv1.RegisterHealthServer(server, alive)
-	reflection.Register(server)
 	metrics.InitializeMetrics(server)
 
 	stopMetrics, err := c.serveMetrics(ctx, log, registry)

@@ -3,14 +3,7 @@
 //
 // Crossplane neither validates nor defaults a function's input, so this product does (package internal/policy). A
 // policy below the contract's floor is refused. The least that is enough: a bucket prefix, a region and a secret store.
-// +kubebuilder:object:generate=false
-// +groupName=hardened-postgres.fn.bizmatters.io
-// +versionName=v1beta1
 package v1beta1
-
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
 
 // Group, version and kind of the policy.
 const (
@@ -20,13 +13,7 @@ const (
 )
 
 // Policy is what the platform decides for every claim.
-//
-// +kubebuilder:object:root=true
-// +kubebuilder:resource:categories=crossplane
 type Policy struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
-
 	// Bucket holds the backups and the write-ahead log.
 	Bucket Bucket `json:"bucket"`
 	// Credentials says where External Secrets finds the keys of the bucket.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/lock"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 	"github.com/bizmatters/function-hardened-postgres/internal/policy"
@@ -66,6 +67,7 @@ func checkWrittenOut(t *testing.T, p any) {
 	if err := json.Unmarshal(raw, &o); err != nil {
 		t.Fatal(err)
 	}
+	o["apiVersion"], o["kind"] = v1beta1.APIVersion, v1beta1.Kind
 	again, found := policy.Decode(o)
 	if len(found.Violations()) > 0 || again == nil {
 		t.Fatalf("with its defaults written out it is refused: %s", found)

@@ -40,9 +40,9 @@ func generate(root string) error {
 	if err := run(".", "go", "build", "-o", controllerGen, "sigs.k8s.io/controller-tools/cmd/controller-gen"); err != nil {
 		return fmt.Errorf("cannot build controller-gen: %w", err)
 	}
-	for _, types := range []string{"./apis/v1alpha1", "./input/v1beta1"} {
-		if err := run(root, controllerGen, "paths="+types, "crd:crdVersions=v1", "output:crd:dir="+tmp); err != nil {
-			return fmt.Errorf("cannot generate the CRD of %s: %w", types, err)
+	for _, kind := range []string{"./generate/postgresinstance", "./generate/policy"} {
+		if err := run(".", controllerGen, "paths="+kind, "crd:crdVersions=v1", "output:crd:dir="+tmp); err != nil {
+			return fmt.Errorf("cannot generate the CRD of %s: %w", kind, err)
 		}
 	}
 
