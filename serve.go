@@ -38,15 +38,19 @@ type serveCmd struct {
 	DrainTimeout       time.Duration `default:"25s"   help:"How long calls in flight may take after SIGTERM."`
 	Debug              bool          `help:"Log every call."`
 
-	ping keepalive.ServerParameters // Tests cannot wait for the real ones.
+	alive keepalive.ServerParameters // Tests cannot wait for the real ones.
 }
 
-// Limits on what one client may hold open. Crossplane keeps one connection; a client that stalls must not exhaust the
-// function for it.
+// Limits on what one client may hold open. Crossplane keeps one connection and reconciles a hundred claims at once; a
+// client that stalls must not exhaust the function for it.
 const (
-	maxStreams   = 512
+	maxStreams   = 128
 	pingInterval = 30 * time.Second
 	pingTimeout  = 10 * time.Second
+	// After maxAge a connection takes no new calls, the client opens another one (with two replicas, perhaps to the other),
+	// and what has not been asked to the end within maxAgeGrace never will be.
+	maxAge      = 30 * time.Minute
+	maxAgeGrace = 2 * time.Minute
 	// idleMetrics is longer than anybody's scrape interval.
 	idleMetrics = 5 * time.Minute
 )
@@ -82,7 +86,10 @@ func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Lis
 		grpc.MaxRecvMsgSize(c.MaxRecvMessageSize<<20),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(c.ConnectTimeout),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: cmp.Or(c.ping.Time, pingInterval), Timeout: cmp.Or(c.ping.Timeout, pingTimeout)}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: cmp.Or(c.alive.Time, pingInterval), Timeout: cmp.Or(c.alive.Timeout, pingTimeout),
+			MaxConnectionAge: cmp.Or(c.alive.MaxConnectionAge, maxAge), MaxConnectionAgeGrace: cmp.Or(c.alive.MaxConnectionAgeGrace, maxAgeGrace),
+		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingTimeout, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), recovered(log)),
 	)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/keepalive"
@@ -24,8 +26,8 @@ import (
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 )
 
-// TestServeStalledClients says that connections that are never completed, and calls that never end, stop nobody else and
-// are ended.
+// TestServeStalledClients says that connections that are never completed stop nobody else and are ended, and that a call
+// whose request never comes stops nobody else.
 func TestServeStalledClients(t *testing.T) {
 	ours := newAuthority(t)
 	dir := t.TempDir()
@@ -50,7 +52,7 @@ func TestServeStalledClients(t *testing.T) {
 	}
 	// A call whose request never comes.
 	hanging := s.connect(t, ours.client(t, ours))
-	stream, err := hanging.NewStream(within(t), &grpc.StreamDesc{ClientStreams: true}, "/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction")
+	stream, err := stall(within(t), hanging)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,7 @@ func ended(t *testing.T, conn net.Conn) {
 // TestServeVanishedClient says that the connection of a client that went without a word, as behind a lost node, is ended.
 func TestServeVanishedClient(t *testing.T) {
 	s := start(t, "", function(), func(c *serveCmd) {
-		c.ping = keepalive.ServerParameters{Time: time.Second, Timeout: time.Second}
+		c.alive = keepalive.ServerParameters{Time: time.Second, Timeout: time.Second}
 	})
 	conn, err := (&net.Dialer{}).DialContext(within(t), "tcp", s.address)
 	if err != nil {
@@ -94,6 +96,57 @@ func TestServeVanishedClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended(t, conn)
+}
+
+// TestServeStreams says that one client can hold open only so many calls.
+func TestServeStreams(t *testing.T) {
+	s := start(t, "", function())
+	conn := s.connect(t, insecure.NewCredentials())
+	for range maxStreams {
+		if _, err := stall(within(t), conn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	soon, cancel := context.WithTimeout(within(t), 200*time.Millisecond)
+	defer cancel()
+	if _, err := stall(soon, conn); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("a client holds open more than %d calls: %v", maxStreams, err)
+	}
+}
+
+// stall begins a call whose request never comes.
+func stall(ctx context.Context, conn *grpc.ClientConn) (grpc.ClientStream, error) {
+	return conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, fnv1.FunctionRunnerService_RunFunction_FullMethodName)
+}
+
+// TestServeOldConnections says that a call that is never asked to the end is ended with its connection, and that nobody
+// else loses a call by that.
+func TestServeOldConnections(t *testing.T) {
+	h := &held{release: make(chan struct{})}
+	h.started.Add(2)
+	s := start(t, "", h, func(c *serveCmd) {
+		c.alive = keepalive.ServerParameters{MaxConnectionAge: time.Second, MaxConnectionAgeGrace: 2 * time.Second}
+	})
+	conn := s.connect(t, insecure.NewCredentials())
+	stalled, err := stall(within(t), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	go func() { answered <- ask(t, fnv1.NewFunctionRunnerServiceClient(conn)) }()
+	if !conn.WaitForStateChange(within(t), connectivity.Ready) {
+		t.Fatal("a connection never grows too old")
+	}
+	close(h.release)
+	if err := <-answered; err != nil {
+		t.Errorf("a call in flight is lost because its connection has grown too old: %v", err)
+	}
+	if err := ask(t, fnv1.NewFunctionRunnerServiceClient(conn)); err != nil {
+		t.Errorf("a call is lost because the connection before it has grown too old: %v", err)
+	}
+	if err := stalled.RecvMsg(&fnv1.RunFunctionResponse{}); status.Code(err) != codes.Unavailable {
+		t.Errorf("a call whose request never comes ends with %v", err)
+	}
 }
 
 // TestServeMetrics says that Prometheus sees the calls, and that nobody keeps its port busy.
