@@ -306,6 +306,19 @@ func TestServeHostileRequests(t *testing.T) {
 	}
 }
 
+// TestServeMaxRecvMessageSize says that the limit on a request is the one that was asked for.
+func TestServeMaxRecvMessageSize(t *testing.T) {
+	s := start(t, "", function(), func(c *serveCmd) { c.MaxRecvMessageSize = 8 })
+	client := s.dial(t, insecure.NewCredentials())
+	for size, want := range map[int]codes.Code{7 << 20: codes.OK, 9 << 20: codes.ResourceExhausted} {
+		req := &fnv1.RunFunctionRequest{Meta: &fnv1.RequestMeta{Tag: strings.Repeat("x", size)}}
+		_, err := client.RunFunction(within(t), req, grpc.MaxCallRecvMsgSize(16<<20)) // The answer has the tag as well.
+		if status.Code(err) != want {
+			t.Errorf("a request of %d MiB: %v", size>>20, err)
+		}
+	}
+}
+
 // verbatim is a codec that sends bytes as they are.
 type verbatim struct{}
 
