@@ -24,6 +24,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 )
 
 // serveCmd answers Crossplane.
@@ -35,6 +36,7 @@ type serveCmd struct {
 	MaxRecvMessageSize int           `default:"4"     help:"Largest request, in MiB."`
 	MetricsAddress     string        `default:":8080" help:"Address of Prometheus metrics; empty for none."`
 	ConnectTimeout     time.Duration `default:"10s"   help:"How long a client may take to complete a connection, or a request for metrics."`
+	CallTimeout        time.Duration `default:"20s"   help:"How long a call may take, from the first byte of its request."`
 	DrainTimeout       time.Duration `default:"25s"   help:"How long calls in flight may take after SIGTERM."`
 	Debug              bool          `help:"Log every call."`
 
@@ -47,12 +49,10 @@ const (
 	maxStreams   = 128
 	pingInterval = 30 * time.Second
 	pingTimeout  = 10 * time.Second
-	// After maxAge a connection takes no new calls, the client opens another one (with two replicas, perhaps to the other),
-	// and what has not been asked to the end within maxAgeGrace never will be.
+	// After maxAge a connection takes no new calls, and the client opens another one: perhaps to a replica that was not
+	// there before.
 	maxAge      = 30 * time.Minute
-	maxAgeGrace = 2 * time.Minute
-	// idleMetrics is longer than anybody's scrape interval.
-	idleMetrics = 5 * time.Minute
+	maxAgeGrace = time.Minute
 )
 
 // Run serves until SIGTERM or SIGINT, then answers the calls in flight and returns.
@@ -91,6 +91,7 @@ func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Lis
 			MaxConnectionAge: cmp.Or(c.alive.MaxConnectionAge, maxAge), MaxConnectionAgeGrace: cmp.Or(c.alive.MaxConnectionAgeGrace, maxAgeGrace),
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingTimeout, PermitWithoutStream: true}),
+		grpc.InTapHandle(c.limitCall),
 		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), recovered(log)),
 	)
 	fnv1.RegisterFunctionRunnerServiceServer(server, function)
@@ -126,6 +127,16 @@ func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Lis
 	return nil
 }
 
+// limitCall ends a call that is never asked to the end: until then it holds what has come of it.
+func (c *serveCmd) limitCall(ctx context.Context, call *tap.Info) (context.Context, error) {
+	if call.FullMethodName != fnv1.FunctionRunnerService_RunFunction_FullMethodName {
+		return ctx, nil // Watching the server's health has no end.
+	}
+	limited, cancel := context.WithTimeout(ctx, c.CallTimeout)
+	context.AfterFunc(ctx, cancel)
+	return limited, nil
+}
+
 func (c *serveCmd) serveMetrics(ctx context.Context, log *slog.Logger, registry *prometheus.Registry) (stop func(), err error) {
 	if c.MetricsAddress == "" {
 		return func() {}, nil
@@ -136,7 +147,7 @@ func (c *serveCmd) serveMetrics(ctx context.Context, log *slog.Logger, registry 
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadTimeout: c.ConnectTimeout, WriteTimeout: c.ConnectTimeout, IdleTimeout: idleMetrics}
+	server := &http.Server{Handler: mux, ReadTimeout: c.ConnectTimeout, WriteTimeout: c.ConnectTimeout}
 	go func() {
 		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			log.Error("Metrics have stopped", "error", err)

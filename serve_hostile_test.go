@@ -26,8 +26,7 @@ import (
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 )
 
-// TestServeStalledClients says that connections that are never completed stop nobody else and are ended, and that a call
-// whose request never comes stops nobody else.
+// TestServeStalledClients says that connections that are never completed stop nobody else, and are ended.
 func TestServeStalledClients(t *testing.T) {
 	ours := newAuthority(t)
 	dir := t.TempDir()
@@ -50,23 +49,11 @@ func TestServeStalledClients(t *testing.T) {
 		}
 		conns = append(conns, conn)
 	}
-	// A call whose request never comes.
-	hanging := s.connect(t, ours.client(t, ours))
-	stream, err := stall(within(t), hanging)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := ask(t, s.dial(t, ours.client(t, ours))); err != nil {
 		t.Errorf("stalled clients keep others out: %v", err)
 	}
-	if err := ask(t, fnv1.NewFunctionRunnerServiceClient(hanging)); err != nil {
-		t.Errorf("a stalled call keeps others on its connection out: %v", err)
-	}
 	for _, conn := range conns {
 		ended(t, conn)
-	}
-	if err := stream.CloseSend(); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -119,33 +106,64 @@ func stall(ctx context.Context, conn *grpc.ClientConn) (grpc.ClientStream, error
 	return conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, fnv1.FunctionRunnerService_RunFunction_FullMethodName)
 }
 
-// TestServeOldConnections says that a call that is never asked to the end is ended with its connection, and that nobody
-// else loses a call by that.
-func TestServeOldConnections(t *testing.T) {
-	h := &held{release: make(chan struct{})}
-	h.started.Add(2)
-	s := start(t, "", h, func(c *serveCmd) {
-		c.alive = keepalive.ServerParameters{MaxConnectionAge: time.Second, MaxConnectionAgeGrace: 2 * time.Second}
-	})
+// TestServeSlowCalls says that calls which are never asked to the end are ended, and keep nobody out until then.
+func TestServeSlowCalls(t *testing.T) {
+	s := start(t, "", function(), func(c *serveCmd) { c.CallTimeout = time.Second })
 	conn := s.connect(t, insecure.NewCredentials())
-	stalled, err := stall(within(t), conn)
+	slow, err := stall(within(t), conn)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := ask(t, fnv1.NewFunctionRunnerServiceClient(conn)); err != nil {
+		t.Errorf("a slow call keeps others on its connection out: %v", err)
+	}
+	if err := slow.RecvMsg(&fnv1.RunFunctionResponse{}); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("a call whose request never comes ends with %v", err)
+	}
+}
+
+// TestServePanics says that a defect that passes all other nets costs one call, and not the server.
+func TestServePanics(t *testing.T) {
+	s := start(t, "", panicking{})
+	client := s.dial(t, insecure.NewCredentials())
+	for range 2 {
+		if err := ask(t, client); status.Code(err) != codes.Internal {
+			t.Errorf("the client of a call that panics is told %v", err)
+		}
+	}
+}
+
+// panicking is a function that panics.
+type panicking struct {
+	fnv1.UnimplementedFunctionRunnerServiceServer
+}
+
+func (panicking) RunFunction(context.Context, *fnv1.RunFunctionRequest) (*fnv1.RunFunctionResponse, error) {
+	panic("broken")
+}
+
+// TestServeOldConnections says that a connection grows old, and that nobody loses a call by that.
+func TestServeOldConnections(t *testing.T) {
+	h := &held{release: make(chan struct{})}
+	h.started.Add(1)
+	s := start(t, "", h, func(c *serveCmd) {
+		c.alive = keepalive.ServerParameters{MaxConnectionAge: time.Second, MaxConnectionAgeGrace: patience}
+	})
+	conn := s.connect(t, insecure.NewCredentials())
+	client := fnv1.NewFunctionRunnerServiceClient(conn)
 	answered := make(chan error, 1)
-	go func() { answered <- ask(t, fnv1.NewFunctionRunnerServiceClient(conn)) }()
+	go func() { answered <- ask(t, client) }()
+	h.started.Wait()
+	h.started.Add(1)
 	if !conn.WaitForStateChange(within(t), connectivity.Ready) {
-		t.Fatal("a connection never grows too old")
+		t.Fatal("a connection never grows old")
 	}
 	close(h.release)
 	if err := <-answered; err != nil {
-		t.Errorf("a call in flight is lost because its connection has grown too old: %v", err)
+		t.Errorf("a call in flight is lost because its connection has grown old: %v", err)
 	}
-	if err := ask(t, fnv1.NewFunctionRunnerServiceClient(conn)); err != nil {
-		t.Errorf("a call is lost because the connection before it has grown too old: %v", err)
-	}
-	if err := stalled.RecvMsg(&fnv1.RunFunctionResponse{}); status.Code(err) != codes.Unavailable {
-		t.Errorf("a call whose request never comes ends with %v", err)
+	if err := ask(t, client); err != nil {
+		t.Errorf("a call is lost because the connection before it has grown old: %v", err)
 	}
 }
 
@@ -184,6 +202,20 @@ func TestServeMetrics(t *testing.T) {
 		if !strings.Contains(string(text), "\n"+line) {
 			t.Errorf("the metrics have no %s", line)
 		}
+	}
+	reader, err := (&net.Dialer{}).DialContext(within(t), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { reader.Close() })
+	if err := reader.SetWriteDeadline(time.Now().Add(patience / 4)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = io.WriteString(reader, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 1000)) // And reads nothing.
+	}
+	if os.IsTimeout(err) {
+		t.Error("a connection from which nothing is read is kept open")
 	}
 	for _, beginning := range []string{"", "GET /metrics HTTP/1.1\r\n", "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"} {
 		conn, err := (&net.Dialer{}).DialContext(within(t), "tcp", address)

@@ -43,7 +43,7 @@ type server struct {
 // start serves on a port of its own; without a directory, without TLS.
 func start(t *testing.T, dir string, f fnv1.FunctionRunnerServiceServer, changes ...func(*serveCmd)) *server {
 	t.Helper()
-	c := &serveCmd{TLSCertsDir: dir, Insecure: dir == "", MaxRecvMessageSize: 4, ConnectTimeout: 500 * time.Millisecond, DrainTimeout: patience}
+	c := &serveCmd{TLSCertsDir: dir, Insecure: dir == "", MaxRecvMessageSize: 4, ConnectTimeout: 500 * time.Millisecond, CallTimeout: patience, DrainTimeout: patience}
 	for _, change := range changes {
 		change(c)
 	}
@@ -181,7 +181,7 @@ func TestServeCutsOff(t *testing.T) {
 func TestServeStopsOnSIGTERM(t *testing.T) {
 	if address := os.Getenv("SERVE_ADDRESS"); address != "" {
 		// The process itself: this test, started a second time.
-		c := &serveCmd{Network: "unix", Address: address, Insecure: true, MaxRecvMessageSize: 4, ConnectTimeout: patience, DrainTimeout: patience}
+		c := &serveCmd{Network: "unix", Address: address, Insecure: true, MaxRecvMessageSize: 4, ConnectTimeout: patience, CallTimeout: patience, DrainTimeout: patience}
 		if err := c.Run(&streams{err: io.Discard}); err != nil {
 			t.Fatal(err)
 		}
