@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/check"
 	reports "github.com/bizmatters/function-hardened-postgres/internal/report"
 	"github.com/bizmatters/function-hardened-postgres/internal/source"
@@ -78,38 +77,32 @@ func (c *checkCmd) Run(std *streams) error {
 // policy reads the policy to judge by. A file that cannot be read is a problem like any other broken file; one without a
 // policy in it is a mistake in the command.
 func (c *checkCmd) policy(std *streams) (*check.Policy, []*source.Error, error) {
-	name, find := c.Policy, check.PolicyFile
-	if c.Composition != "" {
-		name, find = c.Composition, check.PolicyOfComposition
+	policy, err := givenPolicy(c.Policy, c.Composition, std)
+	if problems := source.Errors(err); len(problems) > 0 {
+		return nil, problems, nil
 	}
-	if name == "" {
-		return nil, nil, nil
-	}
-	docs, err := source.Open([]string{name}, std.in)
-	if err != nil {
-		return nil, source.Errors(err), nil
-	}
-	policy, err := find(docs)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s %w", name, err)
-	}
-	return policy, nil, nil
+	return policy, nil, err
 }
 
-// usablePolicy reads a policy for use, not for judging: one that breaks the contract is an error.
-func usablePolicy(name string, find func([]source.Document) (*check.Policy, error), std *streams) (*v1beta1.Policy, error) {
+// givenPolicy finds the policy in the file a command was given, on its own or as the input of a Composition's step; nil
+// where it was given none.
+func givenPolicy(policyFile, compositionFile string, std *streams) (*check.Policy, error) {
+	name, find := policyFile, check.PolicyFile
+	if compositionFile != "" {
+		name, find = compositionFile, check.PolicyOfComposition
+	}
+	if name == "" {
+		return nil, nil //nolint:nilnil // None is an answer: each command has its own.
+	}
 	docs, err := source.Open([]string{name}, std.in)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the policy: %w", err)
+		return nil, err //nolint:wrapcheck // It names the file and the line.
 	}
 	policy, err := find(docs)
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", name, err)
 	}
-	if bad := policy.Findings().Violations(); len(bad) > 0 {
-		return nil, fmt.Errorf("the policy breaks the contract:\n%s", bad) //nolint:err113 // Told to a person.
-	}
-	return policy.Value(), nil
+	return policy, nil
 }
 
 // verdict is how the run ends: nil, or an error with the exit code.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/admission"
-	"github.com/bizmatters/function-hardened-postgres/internal/check"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/explain"
 )
@@ -80,17 +79,16 @@ func (c *explainCmd) policies(std *streams) error {
 }
 
 func (c *explainCmd) options(std *streams) (admission.Options, error) {
-	name, find := c.Policy, check.PolicyFile
-	if c.Composition != "" {
-		name, find = c.Composition, check.PolicyOfComposition
-	}
 	o := admission.Options{}
-	if name != "" {
-		policy, err := usablePolicy(name, find, std)
-		if err != nil {
-			return o, err
+	policy, err := givenPolicy(c.Policy, c.Composition, std)
+	if err != nil {
+		return o, err
+	}
+	if policy != nil {
+		if bad := policy.Findings().Violations(); len(bad) > 0 {
+			return o, fmt.Errorf("the policy breaks the contract:\n%s", bad) //nolint:err113 // Told to a person.
 		}
-		o = admission.OptionsFor(policy)
+		o = admission.OptionsFor(policy.Value())
 	}
 	now := time.Now
 	if c.now != nil {

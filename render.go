@@ -18,8 +18,6 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
-	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/check"
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
@@ -111,10 +109,6 @@ func (c *renderCmd) Run(std *streams) error {
 	return err
 }
 
-func isClaim(o manifest.Object) bool {
-	return o.Group() == v1alpha1.Group && (o.Kind() == v1alpha1.Kind || o.Kind() == v1alpha1.KindComposite)
-}
-
 // scope is the world a document lives in. Only a namespaced composite resource carries Crossplane's own fields under
 // spec.crossplane.
 func (c *renderCmd) scope(o manifest.Object) claim.Scope {
@@ -124,46 +118,23 @@ func (c *renderCmd) scope(o manifest.Object) claim.Scope {
 	return claim.ClusterScoped
 }
 
-// readPolicy reads the policy, on its own or as the input of a Composition's step.
+// readPolicy reads the policy as it is written: the one that was given, or an example.
 func readPolicy(policyFile, compositionFile string, std *streams) (manifest.Object, error) {
-	name, raw := policyFile, io.Reader(nil)
-	switch {
-	case compositionFile != "":
-		name = compositionFile
-	case policyFile == "":
-		name, raw = "example/composition.yaml", bytes.NewReader(exampleComposition)
-		fmt.Fprintln(std.err, "# No --policy or --composition given: using the policy of example/composition.yaml.") //nolint:errcheck // Nothing to do about a broken stderr.
-	}
-	var documents []source.Document
-	var err error
-	if raw != nil {
-		documents, err = source.Read(name, raw)
-	} else {
-		documents, err = source.Open([]string{name}, std.in)
-	}
+	given, err := givenPolicy(policyFile, compositionFile, std)
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range documents {
-		if p := policyIn(d.Object); p != nil {
-			return p, nil
+	if given == nil {
+		tell(std.err, "# No --policy or --composition given: using the policy of example/composition.yaml.")
+		documents, err := source.Read("example/composition.yaml", bytes.NewReader(exampleComposition))
+		if err != nil {
+			return nil, err
+		}
+		if given, err = check.PolicyOfComposition(documents); err != nil {
+			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("%s holds neither a %s of %s nor a Composition with one", name, v1beta1.Kind, v1beta1.APIVersion)
-}
-
-func policyIn(o manifest.Object) manifest.Object {
-	if o.Group() == v1beta1.Group {
-		return o
-	}
-	for _, step := range manifest.List(o, "spec", "pipeline") {
-		if s, ok := step.(map[string]any); ok {
-			if input := manifest.Map(s, "input"); input.Group() == v1beta1.Group {
-				return input
-			}
-		}
-	}
-	return nil
+	return given.Object(), nil
 }
 
 func objects(documents []source.Document) []manifest.Object {

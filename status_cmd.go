@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bizmatters/function-hardened-postgres/internal/check"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/explain"
 	"github.com/bizmatters/function-hardened-postgres/internal/source"
@@ -28,7 +29,7 @@ func (c *statusCmd) Run(std *streams) error {
 	}
 	told, violated := 0, 0
 	for _, d := range docs {
-		if !isClaim(d.Object) {
+		if !check.IsClaim(d.Object) {
 			continue
 		}
 		if told++; told > 1 {
