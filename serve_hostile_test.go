@@ -110,14 +110,16 @@ func stall(ctx context.Context, conn *grpc.ClientConn) (grpc.ClientStream, error
 func TestServeSlowCalls(t *testing.T) {
 	s := start(t, "", function(), func(c *serveCmd) { c.CallTimeout = time.Second })
 	conn := s.connect(t, insecure.NewCredentials())
-	slow, err := stall(within(t), conn)
+	patient, cancel := context.WithTimeout(within(t), patience/4)
+	defer cancel()
+	slow, err := stall(patient, conn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := ask(t, fnv1.NewFunctionRunnerServiceClient(conn)); err != nil {
 		t.Errorf("a slow call keeps others on its connection out: %v", err)
 	}
-	if err := slow.RecvMsg(&fnv1.RunFunctionResponse{}); status.Code(err) != codes.DeadlineExceeded {
+	if err := slow.RecvMsg(&fnv1.RunFunctionResponse{}); status.Code(err) != codes.DeadlineExceeded || patient.Err() != nil {
 		t.Errorf("a call whose request never comes ends with %v", err)
 	}
 }

@@ -1,6 +1,8 @@
 package hardened_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
@@ -39,5 +41,17 @@ func TestDefaultSet(t *testing.T) {
 		for _, f := range contract.JudgeManifests(set, contract.OptionsFor(p)) {
 			t.Errorf("%s set: %s: %s", scope, f.Object, f)
 		}
+	}
+}
+
+// TestSetIsReadInOrder: render prints what waits for something after what it waits for.
+func TestSetIsReadInOrder(t *testing.T) {
+	set := monitored(t, claim.ClusterScoped, none, map[string]any{"dashboardLabels": map[string]any{"grafana_dashboard": "1"}}, none)
+	last := hardened.Protection
+	for _, name := range slices.SortedFunc(maps.Keys(set), hardened.Compare) {
+		if set[name].Stage < last {
+			t.Errorf("%s stands behind resources that come into being after it", name)
+		}
+		last = set[name].Stage
 	}
 }

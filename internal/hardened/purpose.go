@@ -2,7 +2,7 @@ package hardened
 
 import "slices"
 
-// purposes tells people what each composed resource is for, in the order the set comes into being.
+// purposes tells people what each composed resource is for. What comes into being earlier stands earlier: its Stage.
 var purposes = []struct{ name, purpose string }{
 	{Bucket, "holds base backups and WAL [CNPG-2.2, CNPG-4.3]"},
 	{BucketVersioning, "an overwritten object leaves its old version [CNPG-4.3]"},
@@ -17,7 +17,7 @@ var purposes = []struct{ name, purpose string }{
 	{ObjectStore, "tells the barman-cloud plugin where to archive [CNPG-2.1, CNPG-2.3, CNPG-3.2]"},
 	{SourceObjectStore, "describes the archive it was restored from, to be read only [CNPG-2.4]"},
 	{CustomQueries, "lets the database report what weakens it from inside [CNPG-5.2, ZDL-15]"},
-	{Cluster, "three synchronous instances on three nodes [CNPG-1.1 to CNPG-1.4, CNPG-4.2, ZDL-11]"},
+	{Cluster, "synchronous instances, each on a node of its own [CNPG-1.1 to CNPG-1.4, CNPG-4.2, ZDL-11]"},
 	{ConnectionAccount, "the account that copies the application's login [ZDL-12]"},
 	{ConnectionAccess, "lets that account read Secrets of its namespace [ZDL-12]"},
 	{ConnectionStore, "makes the namespace's Secrets readable for External Secrets [ZDL-12]"},
@@ -32,7 +32,7 @@ var purposes = []struct{ name, purpose string }{
 	{PodMonitor, "has every instance scraped [CNPG-5.1]"},
 	{PrometheusRule, "makes silent failures loud [CNPG-5.2]"},
 	{Dashboard, "shows the contract at a glance [CNPG-5.2]"},
-	{ScheduledBackup, "a base backup every six hours, the first at once [CNPG-3.1]"},
+	{ScheduledBackup, "base backups by the schedule, the first at once [CNPG-3.1]"},
 	{ClaimPresence, "goes with the claim, so that a database without one is noticed [CNPG-5.2]"},
 }
 
@@ -44,7 +44,7 @@ func Purpose(name string) string {
 	return "is not known to this version"
 }
 
-// Compare orders composed resources the way they come into being; resources it does not know come last, by name.
+// Compare orders composed resources for people; those it does not know come last, by name.
 func Compare(a, b string) int {
 	if pa, pb := place(a), place(b); pa != pb {
 		return pa - pb

@@ -106,7 +106,7 @@ func PlaceOf(c *claim.Claim, p *v1beta1.Policy) Place {
 	return Place{Bucket: bucket, Path: c.ArchivePath(), ServerName: c.ServerName()}
 }
 
-// Set is the complete set, in the order it comes into being.
+// Set is the complete set. When each resource of it may come into being is its Stage.
 func Set(r Request) []Resource {
 	b := builder{r}
 	set := make([]Resource, 0, 24)
@@ -162,7 +162,7 @@ func gibibytes(n int64) string { return strconv.FormatInt(n, 10) + "Gi" }
 
 func days(n int64) string { return strconv.FormatInt(n, 10) + "d" }
 
-// strings turns a map of strings into the JSON-shaped form manifests are made of.
+// stringMap turns a map of strings into the JSON-shaped form manifests are made of.
 func stringMap(m map[string]string) map[string]any {
 	out := make(map[string]any, len(m))
 	for k, v := range m {
