@@ -137,10 +137,12 @@ func BenchmarkScale(b *testing.B) {
 // TestSteadyCallAllocates holds a call in the steady state to one and a half times the allocations of its floor, which no
 // other load on the machine changes.
 func TestSteadyCallAllocates(t *testing.T) {
-	for _, scope := range []claim.Scope{claim.ClusterScoped, claim.Namespaced} {
-		floor, call, _, _ := floorAndCall(t, steadyState(t, "example/claim.yaml", scope))
-		if least, n := testing.AllocsPerRun(5, floor), testing.AllocsPerRun(5, call); n > 1.5*least {
-			t.Errorf("%v: %.0f allocations, %.2f times the floor's, at most 1.5 times are promised", scope, n, n/least)
+	for _, file := range []string{"example/claim.yaml", "example/claim-full.yaml"} {
+		for _, scope := range []claim.Scope{claim.ClusterScoped, claim.Namespaced} {
+			floor, call, _, _ := floorAndCall(t, steadyState(t, file, scope))
+			if least, n := testing.AllocsPerRun(5, floor), testing.AllocsPerRun(5, call); n > 1.5*least {
+				t.Errorf("%s, %v: %.0f allocations, %.2f times the floor's, at most 1.5 times are promised", file, scope, n, n/least)
+			}
 		}
 	}
 }

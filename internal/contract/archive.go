@@ -71,7 +71,6 @@ func (j *judge) judgeFolder(c *cluster) {
 	if c.serverName == "" {
 		return
 	}
-	folder := folderOf(c)
 	own := c.archivers[0] + ".parameters.serverName"
 	if c.method == methodInTree {
 		own = c.archivers[0] + ".serverName"
@@ -90,23 +89,12 @@ func (j *judge) judgeFolder(c *cluster) {
 		}
 		// An ObjectStore of one name is one place, whether or not the set holds it.
 		oneStore := c.storeName != "" && other.storeName == c.storeName && other.namespace == c.namespace
-		if oneStore && other.serverName == c.serverName || folder != "" && folderOf(other) == folder {
+		if oneStore && other.serverName == c.serverName || c.folder != "" && other.folder == c.folder {
 			j.refuse(c.document, "ZDL-05", own, c.serverName, "is also where "+other.String()+" archives: two timelines in one folder overwrite each other",
 				"write a serverName that no other Cluster has")
 			return
 		}
 	}
-}
-
-// folderOf is where in its store a Cluster archives, "" where the set does not tell: bucket, path and server name put
-// together as barman does, so that one folder is one, however it is divided between the two fields.
-func folderOf(c *cluster) string {
-	rest, ok := strings.CutPrefix(text(c.archive.configuration, "destinationPath"), "s3://")
-	if !ok {
-		return ""
-	}
-	bucket, path, _ := strings.Cut(rest, "/")
-	return bucket + "/" + strings.Trim(strings.Trim(path, "/")+"/"+c.serverName, "/")
 }
 
 // sourceServer is the folder an external cluster is read from.

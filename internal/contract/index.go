@@ -184,7 +184,10 @@ type cluster struct {
 	archive archive
 	// storeName is the ObjectStore it names; serverName the folder it archives into.
 	storeName, serverName string
-	schedules             []*document
+	// folder is the whole of it: bucket, path and serverName put together as barman does, so that one folder is one,
+	// however it is divided between the fields; "" where the set does not tell.
+	folder    string
+	schedules []*document
 }
 
 // archive is one barmanObjectStore structure and the document it stands in.
@@ -298,7 +301,12 @@ func (j *judge) relateCluster(c *cluster) {
 			}
 		}
 	}
-	c.archive.bucket = bucketOf(text(c.archive.configuration, "destinationPath"))
+	destination := text(c.archive.configuration, "destinationPath")
+	c.archive.bucket = bucketOf(destination)
+	if rest, ok := strings.CutPrefix(destination, "s3://"); ok {
+		bucket, path, _ := strings.Cut(rest, "/")
+		c.folder = bucket + "/" + strings.Trim(strings.Trim(path, "/")+"/"+c.serverName, "/")
+	}
 }
 
 // find returns the document of a kind, namespace and name.
