@@ -147,28 +147,37 @@ func TestSteadyCallAllocates(t *testing.T) {
 	}
 }
 
-// TestCostGrowsLinearly holds what BenchmarkScale shows, by allocations too.
+// TestCostGrowsLinearly holds what BenchmarkScale shows, by allocations too, and the same of a claim's settings.
 func TestCostGrowsLinearly(t *testing.T) {
 	steady := steadyState(t, "example/claim.yaml", claim.ClusterScoped)
-	allocs := func(n int) float64 {
-		raw, err := proto.Marshal(grown(t, steady, n))
-		if err != nil {
-			t.Fatal(err)
+	for what, request := range map[string]func(n int) *fnv1.RunFunctionRequest{
+		"resource": func(n int) *fnv1.RunFunctionRequest { return grown(t, steady, n) },
+		"setting": func(n int) *fnv1.RunFunctionRequest {
+			req := grown(t, steady, 0)
+			parameters(n, 8)(req)
+			return req
+		},
+	} {
+		allocs := func(n int) float64 {
+			raw, err := proto.Marshal(request(n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := function()
+			return testing.AllocsPerRun(1, func() {
+				req := &fnv1.RunFunctionRequest{}
+				if err := proto.Unmarshal(raw, req); err != nil {
+					t.Fatal(err)
+				}
+				if rsp, err := f.RunFunction(context.Background(), req); err != nil || len(rsp.GetDesired().GetResources()) == 0 {
+					t.Fatalf("no answer: %v, %v", rsp.GetResults(), err)
+				}
+			})
 		}
-		f := function()
-		return testing.AllocsPerRun(1, func() {
-			req := &fnv1.RunFunctionRequest{}
-			if err := proto.Unmarshal(raw, req); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := f.RunFunction(context.Background(), req); err != nil {
-				t.Fatal(err)
-			}
-		})
-	}
-	none, some, many := allocs(0), allocs(50), allocs(200)
-	first, next := (some-none)/50, (many-some)/150
-	if next > 1.1*first {
-		t.Errorf("one more resource costs %.0f allocations up to 50 of them, and %.0f up to 200", first, next)
+		none, some, many := allocs(0), allocs(50), allocs(200)
+		first, next := (some-none)/50, (many-some)/150
+		if next > 1.1*first {
+			t.Errorf("one more %s costs %.0f allocations up to 50 of them, and %.0f up to 200", what, first, next)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/fixture"
@@ -94,7 +95,9 @@ func grown(t testing.TB, steady *fnv1.RunFunctionRequest, n int) *fnv1.RunFuncti
 		if !ok {
 			t.Fatal("cannot clone a resource")
 		}
-		req.Observed.Resources[fmt.Sprintf("tablespace-%03d", i)] = more
+		name := fmt.Sprintf("tablespace-%03d", i)
+		more.GetResource().GetFields()["metadata"].GetStructValue().GetFields()["name"] = structpb.NewStringValue(name)
+		req.Observed.Resources[name] = more
 	}
 	return req
 }
