@@ -1,5 +1,5 @@
-// Command function is the composition function behind the postgresql-basic Composition, and the same rules for a
-// laptop and for CI.
+// Command function-hardened-postgres is the composition function behind the postgresql-basic Composition, and the same
+// rules for a laptop and for CI.
 package main
 
 import (

@@ -11,9 +11,10 @@ type Status struct {
 	Instances string `json:"instances,omitempty"`
 	// Phase is CloudNativePG's own word for the state of the Cluster.
 	Phase string `json:"phase,omitempty"`
-	// Database and Owner as created.
+	// Database as created.
 	Database string `json:"database,omitempty"`
-	Owner    string `json:"owner,omitempty"`
+	// Owner of the database as created.
+	Owner string `json:"owner,omitempty"`
 	// Endpoints applications connect to.
 	Endpoints *Endpoints `json:"endpoints,omitempty"`
 	// SecretName of the connection Secret.
@@ -52,9 +53,11 @@ type AliasStatus struct {
 
 // BackupStatus is the way back: keep it outside the cluster too, it is all that is needed to recover.
 type BackupStatus struct {
-	// Bucket, Path and ServerName locate the archive.
-	Bucket     string `json:"bucket,omitempty"`
-	Path       string `json:"path,omitempty"`
+	// Bucket that holds the archive.
+	Bucket string `json:"bucket,omitempty"`
+	// Path inside the bucket, above the server name.
+	Path string `json:"path,omitempty"`
+	// ServerName is the folder of this incarnation.
 	ServerName string `json:"serverName,omitempty"`
 	// LockDays, as observed on the bucket.
 	LockDays int64 `json:"lockDays,omitempty"`
@@ -92,7 +95,7 @@ type ContractStatus struct {
 
 // RuleVerdict is the verdict on one rule.
 type RuleVerdict struct {
-	// ID of the rule, for instance CNPG-3.1: `function explain CNPG-3.1` says what it is for.
+	// ID of the rule, for instance CNPG-3.1: `function-hardened-postgres explain CNPG-3.1` says what it is for.
 	ID string `json:"id"`
 	// Verdict: Satisfied, Pending (not yet observable), Waived or Violated.
 	Verdict string `json:"verdict"`

@@ -1,7 +1,7 @@
 // Package v1alpha1 is the claim a developer writes: PostgresInstance, group database.bizmatters.io.
 //
 // These types are the single source of the two XRDs in apis/ (go generate), of the offline schema check and of the
-// decoded claim. Every field but none of spec is optional; a claim can ask for more safety than the platform's policy,
+// decoded claim. Every field of spec is optional; a claim can ask for more safety than the platform's policy,
 // never for less (rule ZDL-14). The kind around them, with the rules that look at spec and status together, is
 // tools/generate/postgresinstance.
 package v1alpha1
@@ -133,7 +133,7 @@ type Backup struct {
 type Bootstrap struct {
 	// Recovery restores another database's archive into this new one, to its end or to a point in time.
 	Recovery *Recovery `json:"recovery,omitempty"`
-	// ImportFrom copies a live database logically (pg_dump and pg_restore): the way across major versions.
+	// Import copies a live database logically (pg_dump and pg_restore): the way across major versions.
 	ImportFrom *Import `json:"import,omitempty"`
 }
 
@@ -169,8 +169,8 @@ type Recovery struct {
 	BackupID string `json:"backupID,omitempty"`
 	// Exclusive stops just before the target instead of just after it.
 	Exclusive bool `json:"exclusive,omitempty"`
-	// Archive says where the source's archive lies, for a source nothing is left of in the cluster, or to contradict
-	// nothing: what it states must agree with the live source.
+	// Archive states where the source's archive lies. Needed where nothing of the source is left in the cluster; where
+	// the source lives, it must agree with it.
 	Archive *Archive `json:"archive,omitempty"`
 }
 
@@ -190,9 +190,10 @@ type Archive struct {
 	// Version is the source's PostgreSQL major, needed when the source is not alive. Default: this claim's version.
 	// +kubebuilder:validation:Enum="14";"15";"16";"17";"18"
 	Version string `json:"version,omitempty"`
-	// Database and Owner of the source, where they are not this claim's own.
+	// Database of the source. Default: this claim's own.
 	// +kubebuilder:validation:MaxLength=63
 	Database string `json:"database,omitempty"`
+	// Owner of the source's database. Default: this claim's own.
 	// +kubebuilder:validation:MaxLength=63
 	Owner string `json:"owner,omitempty"`
 }

@@ -97,8 +97,10 @@ type Bucket struct {
 
 // SecretKey names one key of a Secret.
 type SecretKey struct {
+	// Name of the Secret.
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
+	// Key in it.
 	// +kubebuilder:validation:MaxLength=253
 	Key string `json:"key"`
 }
@@ -133,9 +135,11 @@ type Backup struct {
 type Credentials struct {
 	// SecretStoreRef names the store.
 	SecretStoreRef StoreRef `json:"secretStoreRef"`
-	// AccessKeyID and SecretAccessKey locate the two values in the store. In their keys, {namespace} and {name} stand
-	// for the claim's. Default: key "postgres/{namespace}/{name}" with properties ACCESS_KEY_ID and SECRET_ACCESS_KEY.
-	AccessKeyID     RemoteKey `json:"accessKeyID,omitempty"`
+	// AccessKeyID says where the key's id is in the store. Default: key "postgres/{namespace}/{name}", property
+	// ACCESS_KEY_ID.
+	AccessKeyID RemoteKey `json:"accessKeyID,omitempty"`
+	// SecretAccessKey says where the key's secret is in the store. Default: key "postgres/{namespace}/{name}", property
+	// SECRET_ACCESS_KEY.
 	SecretAccessKey RemoteKey `json:"secretAccessKey,omitempty"`
 }
 
@@ -144,6 +148,7 @@ type StoreRef struct {
 	// Kind: ClusterSecretStore (default) or SecretStore (in the claim's namespace).
 	// +kubebuilder:validation:Enum=ClusterSecretStore;SecretStore
 	Kind string `json:"kind,omitempty"`
+	// Name of the store.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
@@ -151,8 +156,10 @@ type StoreRef struct {
 
 // RemoteKey locates one value in a secret store; it is never the value itself (ZDL-12).
 type RemoteKey struct {
+	// Key in the store, where {namespace} and {name} stand for the claim's.
 	// +kubebuilder:validation:MaxLength=512
 	Key string `json:"key,omitempty"`
+	// Property of the value under that key, where it has several.
 	// +kubebuilder:validation:MaxLength=255
 	Property string `json:"property,omitempty"`
 }
@@ -168,14 +175,18 @@ type ImageSet struct {
 
 // Size is CPU and memory of one instance.
 type Size struct {
+	// Requests are reserved for the instance.
 	Requests Quantities `json:"requests"`
-	Limits   Quantities `json:"limits,omitempty"`
+	// Limits cap the instance. A CPU limit stretches failover; prefer memory only.
+	Limits Quantities `json:"limits,omitempty"`
 }
 
 // Quantities is one CPU and one memory quantity.
 type Quantities struct {
+	// CPU in cores: "500m" is half a core.
 	// +kubebuilder:validation:Pattern=`^[0-9]+(\.[0-9]+)?m?$`
 	CPU string `json:"cpu,omitempty"`
+	// Memory in bytes with a suffix: "512Mi", "4Gi".
 	// +kubebuilder:validation:Pattern=`^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$`
 	Memory string `json:"memory,omitempty"`
 }
@@ -190,6 +201,7 @@ type Providers struct {
 
 // ProviderConfig names one provider configuration.
 type ProviderConfig struct {
+	// Name of the configuration.
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 	// Kind, for namespaced composite resources only: ClusterProviderConfig (default) or ProviderConfig. Cluster-scoped
@@ -206,8 +218,9 @@ type Monitoring struct {
 	PodMonitor string `json:"podMonitor,omitempty"`
 	// Labels put on PodMonitor and PrometheusRule so that Prometheus selects them: {"release": "kube-prometheus-stack"}.
 	Labels map[string]string `json:"labels,omitempty"`
-	// AlertLabels and AlertAnnotations are added to every alert, for routing.
-	AlertLabels      map[string]string `json:"alertLabels,omitempty"`
+	// AlertLabels are added to every alert, for routing.
+	AlertLabels map[string]string `json:"alertLabels,omitempty"`
+	// AlertAnnotations are added to every alert, for whoever reads it.
 	AlertAnnotations map[string]string `json:"alertAnnotations,omitempty"`
 	// Severities overrides the severity of single alerts by name: {"PostgresReplicationLag": "info"}.
 	Severities map[string]string `json:"severities,omitempty"`
@@ -217,11 +230,13 @@ type Monitoring struct {
 	// DashboardLabels ship a Grafana dashboard as a ConfigMap with these labels, by which Grafana's sidecar finds it:
 	// {"grafana_dashboard": "1"}. No dashboard without labels.
 	DashboardLabels map[string]string `json:"dashboardLabels,omitempty"`
-	// OperatorDeployment and PluginDeployment are the names of CloudNativePG's and the barman-cloud plugin's
-	// Deployments, whose health is watched. Default: those of the release manifests and of the Helm charts.
+	// OperatorDeployment is the name of CloudNativePG's Deployment, whose health is watched. Default: that of the release
+	// manifest or of the Helm chart.
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	OperatorDeployment string `json:"operatorDeployment,omitempty"`
+	// PluginDeployment is the name of the barman-cloud plugin's Deployment, whose health is watched. Default: that of the
+	// release manifest or of the Helm chart.
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	PluginDeployment string `json:"pluginDeployment,omitempty"`

@@ -96,6 +96,37 @@ func TestRunbookLinks(t *testing.T) {
 	}
 }
 
+// TestRunbookKinds: kubectl takes a short name for the kind of whichever API has it. A Cluster is Cluster API's as well, and
+// a Backup Velero's, so what is neither Kubernetes' own nor the claim is written in full.
+func TestRunbookKinds(t *testing.T) {
+	command := regexp.MustCompile(`kubectl(?: -n \S+)? (?:get|describe|delete|annotate|label|patch|edit|wait|scale) ([a-z][^\s/]*)`)
+	unambiguous := []string{
+		"configmap", "deployment", "deployments", "events", "lease", "nodes", "pod", "pods", "pvc", "secret", "secrets", "postgresinstance",
+	}
+	files, err := filepath.Glob(runbooks + "/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for _, f := range files {
+		page, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range command.FindAllStringSubmatch(string(page), -1) {
+			for kind := range strings.SplitSeq(m[1], ",") {
+				looked++
+				if !strings.Contains(kind, ".") && !slices.Contains(unambiguous, kind) {
+					t.Errorf("%s: %q may be another API's kind: write its full name, like clusters.postgresql.cnpg.io", f, kind)
+				}
+			}
+		}
+	}
+	if looked < 50 {
+		t.Errorf("only %d kinds were found in the commands", looked)
+	}
+}
+
 // TestRunbookFamilies: the pages on vanished metrics name every family the label can say.
 func TestRunbookFamilies(t *testing.T) {
 	for _, f := range families {

@@ -14,7 +14,7 @@ var availabilityRules = []Rule{
 		Why:       "CloudNativePG's default only prefers different nodes; primary and synchronous standby on one node are lost together.",
 		Fix:       "affinity {enablePodAntiAffinity: true, podAntiAffinityType: required, topologyKey: kubernetes.io/hostname}.",
 		Reference: cnpgDocs + "scheduling/"},
-	{ID: "CNPG-1.4", Severity: Exposure, Title: "Automatic failover", Promise: "A failed primary is replaced without a person, within 30 seconds of a pod failure.",
+	{ID: "CNPG-1.4", Severity: Exposure, Title: "Automatic failover", Promise: "A failed primary is replaced without a person: aimed at 30 seconds after a pod failure.",
 		Why:       "A supervised or delayed failover waits for somebody to wake up; a switchover for an update has an open race that loses acknowledged commits (cloudnative-pg#11114).",
 		Fix:       "primaryUpdateStrategy: unsupervised, primaryUpdateMethod: restart, failoverDelay: 0, enablePDB: true.",
 		Reference: cnpgDocs + "failover/"},

@@ -298,7 +298,7 @@ func (p *play) try(script string) (string, error) {
 }
 
 // needsNodes are the parts of commands that need what does not run here. What is executed in a Pod is, where it is psql.
-var needsNodes = regexp.MustCompile(` exec .* (sh -c|df) | logs | top | --raw | pods? |deploy|-n cnpg-system|-n external-secrets| node|prometheus -A|describe backup|lease|failoverquorum`)
+var needsNodes = regexp.MustCompile(` exec .* (sh -c|df) | logs | top | --raw | pods? |deploy|-n cnpg-system|-n external-secrets| node|prometheuses|describe backup|lease|failoverquorum`)
 
 // runbooks runs what the runbooks look at: everything that reads must find what it names, as far as it runs here.
 func (p *play) runbooks(servers bool) {

@@ -7,19 +7,22 @@ import (
 	"strings"
 )
 
-// writeReference writes the fields of a schema as a page of Markdown tables, one for each object.
+// writeReference writes the fields of a schema as a page of Markdown tables, one for each object. A field nobody has
+// written a comment on fails: readers would find an empty cell.
 func writeReference(root, path, from, title, intro string, object map[string]any) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- Generated from the Go types in %s by `go generate ./...`; do not edit. -->\n\n# %s\n\n%s\n", from, title, intro)
-	section(&b, "", object)
+	if blank := section(&b, "", object); len(blank) > 0 {
+		return fmt.Errorf("%s: no comment says what these mean: %s", from, strings.Join(blank, ", "))
+	}
 	return write(filepath.Join(root, path), []byte(b.String()))
 }
 
-// section is the table of one object, followed by those of the objects in it.
-func section(b *strings.Builder, path string, object map[string]any) {
+// section is the table of one object, followed by those of the objects in it. It returns the fields without a meaning.
+func section(b *strings.Builder, path string, object map[string]any) (blank []string) {
 	properties, ok := object["properties"].(map[string]any)
 	if !ok {
-		return
+		return nil
 	}
 	if path != "" {
 		fmt.Fprintf(b, "\n## %s\n\n%s\n", path, prose(object))
@@ -36,18 +39,23 @@ func section(b *strings.Builder, path string, object map[string]any) {
 		if list, ok := object["required"].([]any); ok && slices.Contains(list, any(name)) {
 			required = ", required"
 		}
-		fmt.Fprintf(b, "| `%s` | %s%s | %s |\n", name, typeOf(field), required, cell(prose(field)))
+		meaning := cell(prose(field))
+		if meaning == "" {
+			blank = append(blank, join(path, name))
+		}
+		fmt.Fprintf(b, "| `%s` | %s%s | %s |\n", name, typeOf(field), required, meaning)
 	}
 	for _, name := range names {
 		field := properties[name].(map[string]any) //nolint:errcheck,forcetypeassert // As above.
-		section(b, join(path, name), field)
+		blank = append(blank, section(b, join(path, name), field)...)
 		if values, ok := field["additionalProperties"].(map[string]any); ok {
-			section(b, join(path, name)+".*", values)
+			blank = append(blank, section(b, join(path, name)+".*", values)...)
 		}
 		if items, ok := field["items"].(map[string]any); ok {
-			section(b, join(path, name)+"[]", items)
+			blank = append(blank, section(b, join(path, name)+"[]", items)...)
 		}
 	}
+	return blank
 }
 
 func join(path, name string) string {
