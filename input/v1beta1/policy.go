@@ -138,8 +138,8 @@ type Credentials struct {
 	// AccessKeyID says where the key's id is in the store. Default: key "postgres/{namespace}/{name}", property
 	// ACCESS_KEY_ID.
 	AccessKeyID RemoteKey `json:"accessKeyID,omitempty"`
-	// SecretAccessKey says where the key's secret is in the store. Default: key "postgres/{namespace}/{name}", property
-	// SECRET_ACCESS_KEY.
+	// SecretAccessKey says where the key's secret is in the store; it is never the secret itself (ZDL-12). Default: key
+	// "postgres/{namespace}/{name}", property SECRET_ACCESS_KEY.
 	SecretAccessKey RemoteKey `json:"secretAccessKey,omitempty"`
 }
 
