@@ -19,7 +19,7 @@ func TestDocumentedDefaults(t *testing.T) {
 	}
 	page := strings.Join(strings.Fields(string(raw)), " ")
 	for name, size := range sizes {
-		row := regexp.MustCompile(fmt.Sprintf("\\| `%s`[^|]* \\| %s \\| %s \\|", name, size.Requests.CPU, size.Requests.Memory))
+		row := regexp.MustCompile(fmt.Sprintf("\\| %#q[^|]* \\| %s \\| %s \\|", name, size.Requests.CPU, size.Requests.Memory))
 		if !row.MatchString(page) {
 			t.Errorf("size %s is not documented as %s CPU and %s", name, size.Requests.CPU, size.Requests.Memory)
 		}
