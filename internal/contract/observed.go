@@ -100,6 +100,8 @@ var observedRules = []judgeObserved{
 			return nil, notAlive
 		case c.Method == "":
 			return one("CNPG-2.1", "Cluster", "spec.plugins", "", "the living Cluster has no archiver: it looks healthy and archives nothing", "let this function write it: see why the Cluster's Object is not synced"), ""
+		case c.Unarchived() != "":
+			return one("CNPG-2.1", "Cluster", "metadata.annotations", "", "the living Cluster looks healthy and archives nothing: "+c.Unarchived(), "remove the annotation"), ""
 		case c.Archiving == "False":
 			return one("CNPG-2.1", "Cluster", "status.conditions", "", "WAL is not archived: "+Clip(c.ArchivingMessage, 200), "see the runbook of PostgresArchivingFailing"), ""
 		case c.Archiving != "True":

@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +76,7 @@ func TestJudgeObserved(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		change  func(*contract.Observed)
-		rule    string // the only one that is not satisfied; "" where all are
+		rules   string // those that are not satisfied; "" where all are
 		verdict contract.Verdict
 	}{
 		"InForce":           {"observed, not merely asked for", func(*contract.Observed) {}, "", contract.Satisfied},
@@ -131,7 +132,8 @@ func TestJudgeObserved(t *testing.T) {
 		"NobodyLooked":      {"whose Cluster is it", func(o *contract.Observed) { o.ClusterKnown = false }, "ZDL-07", contract.Pending},
 		"Hibernated":        {"by hand", func(o *contract.Observed) { o.Cluster.Hibernated = true }, "ZDL-10", contract.Violated},
 		"Fenced":            {"by hand", func(o *contract.Observed) { o.Cluster.Fenced = true }, "ZDL-10", contract.Violated},
-		"ArchivingBypassed": {"by an annotation", func(o *contract.Observed) { o.Cluster.Bypasses = []string{"cnpg.io/skipWalArchiving"} }, "ZDL-10", contract.Violated},
+		"ArchivingBypassed": {"by an annotation", func(o *contract.Observed) { o.Cluster.Bypasses = []string{"cnpg.io/skipWalArchiving"} }, "CNPG-2.1 ZDL-10", contract.Violated},
+		"AdmissionBypassed": {"by an annotation that leaves the archiver alone", func(o *contract.Observed) { o.Cluster.Bypasses = []string{"cnpg.io/validation"} }, "ZDL-10", contract.Violated},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +146,7 @@ func TestJudgeObserved(t *testing.T) {
 			}
 			for _, v := range verdicts {
 				want := contract.Satisfied
-				if v.ID == tc.rule {
+				if slices.Contains(strings.Fields(tc.rules), v.ID) {
 					want = tc.verdict
 				}
 				if v.Verdict != want || (v.Message == "") != (want == contract.Satisfied) {

@@ -120,9 +120,3 @@ func (s *state) databaseReady() bool {
 	c := s.identity.cluster
 	return c != nil && c.ReadyCondition == "True" && !c.Hibernated
 }
-
-// recoverable says whether the database can be recovered: WAL arrives, and a base backup lies before it.
-func (s *state) recoverable() bool {
-	c := s.identity.cluster
-	return c != nil && c.Archiving == "True" && s.observed.Window.RecoverableSince != ""
-}

@@ -270,7 +270,7 @@ func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapSta
 	verdicts := contract.Verdicts(found, pending, s.waived)
 	out.Status = s.status(verdicts, bootstrap)
 	out.Conditions = s.conditions(verdicts)
-	out.Ready = s.recoverable() && s.databaseReady() && s.bucketInForce
+	out.Ready = s.recoverability().Status == "True" && s.databaseReady() && s.bucketInForce
 	return out
 }
 

@@ -23,7 +23,8 @@ const (
 	ContractSatisfied = "ContractSatisfied"
 	// Protected says whether the three layers of CNPG-4 are in force.
 	Protected = "Protected"
-	// Recoverable says whether WAL arrives in the archive and a base backup lies before it.
+	// Recoverable says whether WAL arrives in the archive and a base backup lies before it: the one place where that is
+	// decided.
 	Recoverable = "Recoverable"
 	// DatabaseReady says whether CloudNativePG calls the database ready.
 	DatabaseReady = "DatabaseReady"
@@ -37,6 +38,7 @@ const (
 	ReasonNotRecoverable   = "NoBaseBackupYet"
 	ReasonCatalogueEmpty   = "CatalogueEmpty"
 	ReasonArchivingFailing = "ArchivingFailing"
+	ReasonNoArchiver       = "NoArchiver"
 	ReasonReady            = "ClusterReady"
 	ReasonNotReady         = "ClusterNotReady"
 	ReasonHibernated       = "Hibernated"
@@ -95,8 +97,8 @@ func (s *state) recoverability() Condition {
 		c.Reason, c.Message = ReasonDeleted, "the database is gone and archives nothing; DatabaseReady says how its archive is brought back"
 	case live == nil:
 		c.Message = "the database does not exist yet"
-	case live.Method == "":
-		c.Reason, c.Message = ReasonArchivingFailing, "the living Cluster has no archiver: nothing that is written now can be recovered"
+	case live.Unarchived() != "":
+		c.Reason, c.Message = ReasonNoArchiver, "the living Cluster archives nothing, whatever CloudNativePG says: "+live.Unarchived()+"; what is written now cannot be recovered"
 	case live.Archiving == "False":
 		c.Reason, c.Message = ReasonArchivingFailing, "WAL is not archived: "+contract.Clip(live.ArchivingMessage, 512)
 		if s.observed.Window.RecoverableSince == "" && strings.Contains(live.ArchivingMessage, "check-wal-archive") {

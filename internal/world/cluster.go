@@ -3,6 +3,7 @@ package world
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -123,10 +124,25 @@ func ClusterOf(t manifest.Tree) Cluster {
 	return c
 }
 
+// skipArchiving switches PostgreSQL's archive_mode off.
+const skipArchiving = "cnpg.io/skipWalArchiving"
+
 // bypasses are the annotations CloudNativePG takes as leave to stop protecting.
 var bypasses = []string{
-	"cnpg.io/validation", "cnpg.io/skipWalArchiving", "cnpg.io/skipEmptyWalArchiveCheck", "cnpg.io/reconciliationLoop",
+	"cnpg.io/validation", skipArchiving, "cnpg.io/skipEmptyWalArchiveCheck", "cnpg.io/reconciliationLoop",
 	"cnpg.io/podPatch", "alpha.cnpg.io/failoverQuorum", "alpha.cnpg.io/unrecoverable",
+}
+
+// Unarchived is why WAL goes nowhere at all, "" where it goes somewhere. CloudNativePG does not tell: it calls archiving
+// a success where there is no archiver, and leaves what it said before where archiving is switched off.
+func (c *Cluster) Unarchived() string {
+	switch {
+	case c.Method == "":
+		return "it has no archiver"
+	case slices.Contains(c.Bypasses, skipArchiving):
+		return "the annotation " + skipArchiving + " switches archiving off"
+	}
+	return ""
 }
 
 func (c *Cluster) durability(t manifest.Tree) {
