@@ -360,7 +360,7 @@ func (t Target) placeholders() placeholders {
 		// Numbers.
 		"@instances", strconv.Itoa(t.Instances),
 		"@peers", strconv.Itoa(t.Instances - 1),
-		"@backupage", seconds(gap + backupSlack),
+		"@backupage", seconds(MaxBackupAge(gap)),
 		"@gap", seconds(gap),
 		"@retention", seconds(time.Duration(t.RetentionDays) * 24 * time.Hour),
 		"@lock", seconds(time.Duration(t.LockDays) * 24 * time.Hour),
@@ -385,6 +385,10 @@ func (t Target) placeholders() placeholders {
 
 // backupSlack is what a base backup may take longer than the one before it.
 const backupSlack = 2 * time.Hour
+
+// MaxBackupAge is how old the newest base backup gets under a schedule with the given largest gap, as long as it is kept.
+// The claim's own report asks too: it and the alert must not contradict each other.
+func MaxBackupAge(gap time.Duration) time.Duration { return gap + backupSlack }
 
 // Deployment names of the release manifests and of the Helm charts.
 const (

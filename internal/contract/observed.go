@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
+	"github.com/bizmatters/function-hardened-postgres/internal/alerts"
 	"github.com/bizmatters/function-hardened-postgres/internal/lock"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 	"github.com/bizmatters/function-hardened-postgres/internal/world"
@@ -41,6 +43,24 @@ type Observed struct {
 	Unsynced []string
 	// Gate is what the gate still waits for; empty once it has opened.
 	Gate []string
+	// Now is the time of the call; where it is zero, nothing is judged by its age.
+	Now time.Time
+}
+
+// older and younger compare how long ago a moment was that Kubernetes reports. Where nobody can tell both say no.
+func (o Observed) older(moment string, than time.Duration) bool {
+	age, known := o.age(moment)
+	return known && age > than
+}
+
+func (o Observed) younger(moment string, than time.Duration) bool {
+	age, known := o.age(moment)
+	return known && age <= than
+}
+
+func (o Observed) age(moment string) (age time.Duration, known bool) {
+	at, err := time.Parse(time.RFC3339, moment)
+	return o.Now.Sub(at), err == nil && !o.Now.IsZero()
 }
 
 // judgeObserved is one question to the world: findings where the promise is broken, a reason where nobody can tell yet.
@@ -109,24 +129,7 @@ var observedRules = []judgeObserved{
 		}
 		return nil, ""
 	}},
-	{"CNPG-3.1", func(o Observed) (Findings, string) {
-		c := o.Cluster
-		switch {
-		case c == nil:
-			return nil, notAlive
-		case o.ArchiveUnknown:
-			return nil, notLookedUp
-		case c.LastBackup == "False" && o.Window.LastBackup == "":
-			return one("CNPG-3.1", "Cluster", "status.conditions", "", "no base backup has succeeded: "+Clip(c.LastBackupMessage, 200), "see the runbook of PostgresBackupFailed"), ""
-		case c.LastBackup == "False":
-			return one("CNPG-3.1", "Cluster", "status.conditions", "", "the newest base backup has failed: "+Clip(c.LastBackupMessage, 200), "see the runbook of PostgresBackupFailed"), ""
-		case o.Window.LastBackup == "":
-			return nil, "no base backup has been finished yet"
-		case !o.Settled["scheduled-backup"]:
-			return nil, "the ScheduledBackup is not in place yet"
-		}
-		return nil, ""
-	}},
+	{"CNPG-3.1", judgeBackups},
 	{"CNPG-3.2", func(o Observed) (Findings, string) {
 		switch {
 		case o.Cluster == nil:
@@ -195,6 +198,10 @@ var observedRules = []judgeObserved{
 			return one("ZDL-01", "bucket "+o.BucketName, "defaultRetention.days", strconv.FormatInt(o.Bucket.LockDays, 10),
 				fmt.Sprintf("the bucket's lock is shorter than the %d days it was asked to hold", promised),
 				fmt.Sprintf("set the bucket's default retention to %d days or more, and find out who lowered it; what was written meanwhile keeps the shorter lock", promised)), ""
+		case o.older(o.Window.LastBackup, time.Duration(o.Bucket.LockDays)*24*time.Hour):
+			return one("ZDL-01", "archive", "lastSuccessfulBackupTime", o.Window.LastBackup,
+				fmt.Sprintf("the lock of the newest base backup has run out after %d days: whoever holds the bucket's keys can destroy all that can be recovered", o.Bucket.LockDays),
+				"make one now; see the runbook of PostgresBackupTooOld"), ""
 		}
 		return nil, ""
 	}},
@@ -247,6 +254,37 @@ var observedRules = []judgeObserved{
 		}
 		return nil, ""
 	}},
+}
+
+// judgeBackups: a base backup has succeeded, and the next one never fails to come (CNPG-3.1). When it should have come is
+// judged like the alert PostgresBackupTooOld.
+func judgeBackups(o Observed) (Findings, string) {
+	c, most := o.Cluster, alerts.MaxBackupAge(o.Schedule.MaxGap())
+	if c == nil {
+		return nil, notAlive
+	}
+	// While a database sleeps CloudNativePG starts its backups, and fails them. Awake again it waits for the next one.
+	woken := !c.Hibernated && strings.Contains(c.LastBackupMessage, "hibernated cluster") && o.younger(c.ReadySince, most)
+	last := o.Window.LastBackup
+	switch {
+	case o.ArchiveUnknown:
+		return nil, notLookedUp
+	case woken:
+		return nil, "the last base backup was due while the database was hibernated; the schedule makes the next one"
+	case c.LastBackup == "False" && last == "":
+		return one("CNPG-3.1", "Cluster", "status.conditions", "", "no base backup has succeeded: "+Clip(c.LastBackupMessage, 200), "see the runbook of PostgresBackupFailed"), ""
+	case c.LastBackup == "False":
+		return one("CNPG-3.1", "Cluster", "status.conditions", "", "the newest base backup has failed: "+Clip(c.LastBackupMessage, 200), "see the runbook of PostgresBackupFailed"), ""
+	case last == "":
+		return nil, "no base backup has been finished yet"
+	case o.older(last, most) && o.younger(c.BackingUpSince, most):
+		return nil, "the newest base backup is of " + last + "; the next one is running"
+	case o.older(last, most):
+		return one("CNPG-3.1", "archive", "lastSuccessfulBackupTime", last, "base backups have stopped: there should have been another one since", "see the runbook of PostgresBackupTooOld"), ""
+	case !o.Settled["scheduled-backup"]:
+		return nil, "the ScheduledBackup is not in place yet"
+	}
+	return nil, ""
 }
 
 const (

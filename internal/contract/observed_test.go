@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
@@ -40,6 +41,7 @@ func inForce(t *testing.T) contract.Observed {
 			Observed: true, LockObserved: true, Mode: "COMPLIANCE", LockDays: 37, Versioning: "Enabled", Encryption: "AES256",
 			PublicAccessBlocked: true, Policy: true, LifecycleObserved: true,
 		},
+		Now:     time.Date(2026, time.November, 24, 20, 0, 0, 0, time.UTC),
 		Keys:    world.Secret{Synced: true},
 		Window:  world.Window{RecoverableSince: "2026-10-25T00:00:00Z", LastBackup: "2026-11-24T18:00:00Z"},
 		Settled: map[string]bool{"credentials": true, "scheduled-backup": true, "pod-monitor": true, "prometheus-rule": true},
@@ -64,6 +66,30 @@ func living(field string, value any) func(*contract.Observed) {
 			},
 		}
 	}
+}
+
+// lastBackup is the end of the newest base backup.
+func lastBackup(end string) func(*contract.Observed) {
+	return func(o *contract.Observed) { o.Window.LastBackup = end }
+}
+
+// backingUp is a base backup that is running, and that should have been there hours ago.
+func backingUp(since string) func(*contract.Observed) {
+	return func(o *contract.Observed) {
+		o.Window.LastBackup, o.Cluster.LastBackup, o.Cluster.BackingUpSince = "2026-11-24T06:00:00Z", "", since
+	}
+}
+
+// woken is a database that slept for weeks.
+func woken(since string) func(*contract.Observed) {
+	return func(o *contract.Observed) {
+		o.Window.LastBackup, o.Cluster.LastBackup, o.Cluster.ReadySince = "2026-11-01T06:00:00Z", "False", since
+		o.Cluster.LastBackupMessage = "cannot backup a hibernated cluster"
+	}
+}
+
+func noClock(o *contract.Observed) {
+	o.Now, o.Window.LastBackup = time.Time{}, "2026-09-01T06:00:00Z"
 }
 
 // lacks is a configuration of the bucket that is not there.
@@ -91,6 +117,15 @@ func TestJudgeObserved(t *testing.T) {
 		"BackupsFail":       {"none has ever succeeded", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "False", world.Window{} }, "CNPG-3.1", contract.Violated},
 		"NewestFailed":      {"six hours went by without one", func(o *contract.Observed) { o.Cluster.LastBackup = "False" }, "CNPG-3.1", contract.Violated},
 		"NoBackupYet":       {"the first one is running", func(o *contract.Observed) { o.Cluster.LastBackup, o.Window = "", world.Window{} }, "CNPG-3.1", contract.Pending},
+		"BackupsStopped":    {"the schedule's six hours and two to end in are over", lastBackup("2026-11-24T11:59:59Z"), "CNPG-3.1", contract.Violated},
+		"BackupDue":         {"one second earlier it may still come", lastBackup("2026-11-24T12:00:00Z"), "", contract.Satisfied},
+		"BackupAhead":       {"clocks differ by minutes", lastBackup("2026-11-24T20:03:00Z"), "", contract.Satisfied},
+		"BackupLate":        {"one is running and may end in time", backingUp("2026-11-24T18:00:00Z"), "CNPG-3.1", contract.Pending},
+		"BackupStuck":       {"one is called running since yesterday", backingUp("2026-11-23T18:00:00Z"), "CNPG-3.1", contract.Violated},
+		"LockRunOut":        {"whatever is recovered begins with a base backup that anybody can delete", lastBackup("2026-10-18T19:59:59Z"), "CNPG-3.1 ZDL-01", contract.Violated},
+		"Woken":             {"backups were due while it slept, and the next one comes with the schedule", woken("2026-11-24T19:59:00Z"), "CNPG-3.1", contract.Pending},
+		"WokenLongAgo":      {"the schedule has had its time", woken("2026-11-24T11:59:59Z"), "CNPG-3.1", contract.Violated},
+		"NoClock":           {"a call that does not know the time judges nothing by it", noClock, "", contract.Satisfied},
 		"BackupsHidden":     {"a backup succeeded and the archive shows none", func(o *contract.Observed) { o.Window.RecoverableSince = "" }, "CNPG-3.2", contract.Violated},
 		"KeysLost":          {"the store no longer has them", func(o *contract.Observed) { o.Keys = world.Secret{Reason: "secret retained"} }, "CNPG-3.3", contract.Violated},
 		"Deletable":         {"something overwrites managementPolicies", func(o *contract.Observed) { o.Deletable = []string{"cluster"} }, "CNPG-4.1", contract.Violated},

@@ -98,7 +98,7 @@ func (s *state) observe() {
 		Asked: s.asked, Policy: s.policy,
 		Cluster: s.identity.cluster, ClusterKnown: s.identity.known,
 		Bucket: v.BucketFacts(s.place.Bucket), BucketName: s.place.Bucket, Keys: v.SecretFacts(hardened.Credentials),
-		Settled: map[string]bool{}, Deletable: v.Deletable(s.protectedNames()),
+		Settled: map[string]bool{}, Deletable: v.Deletable(s.protectedNames()), Now: s.in.Now,
 	}
 	if t, answered := v.Answer(askStorageClass); answered {
 		o.StorageClassKnown = true

@@ -34,8 +34,8 @@ type Input struct {
 	// Decoded is the policy where it has been decoded before, without findings. It is only read.
 	Decoded *v1beta1.Policy
 	World   world.View
-	// Now is the time of the call. It only decides whether waivers have expired and whether a recovery target lies in
-	// the future; it never reaches the output (ZDL-13).
+	// Now is the time of the call. It only decides whether waivers have expired, whether a recovery target lies in the
+	// future and whether base backups have stopped; it never reaches the output (ZDL-13).
 	Now time.Time
 	// AsksSchemas is true where the control plane can answer what kinds it has.
 	AsksSchemas bool

@@ -58,6 +58,9 @@ type Cluster struct {
 	ReadyCondition, Archiving, LastBackup string
 	// ArchivingMessage is CloudNativePG's own.
 	ArchivingMessage, LastBackupMessage string
+	// ReadySince is when the Cluster last became ready, or ceased to be. BackingUpSince is when the base backup that is
+	// running began; empty where none is.
+	ReadySince, BackingUpSince string
 	// RecoverableSince is the in-tree method's; the plugin reports it on the ObjectStore.
 	RecoverableSince, LastBackupTime string
 	// AltDNSNames are the further names the server's certificate is asked to carry; Certified are all it does carry.
@@ -112,11 +115,13 @@ func ClusterOf(t manifest.Tree) Cluster {
 		case "Initialized":
 			c.Unmade = cond.status == "False" // Never taken back once it is True.
 		case "Ready":
-			c.ReadyCondition = cond.status
+			c.ReadyCondition, c.ReadySince = cond.status, cond.since
 		case "ContinuousArchiving":
 			c.Archiving, c.ArchivingMessage = cond.status, cond.message
 		case "LastBackupSucceeded":
-			if cond.reason != "BackupStarted" { // CloudNativePG says False as long as one is running.
+			if cond.reason == "BackupStarted" { // CloudNativePG says False as long as one is running.
+				c.BackingUpSince = cond.since
+			} else {
 				c.LastBackup, c.LastBackupMessage = cond.status, cond.message
 			}
 		}

@@ -80,7 +80,7 @@ func (v View) Answer(name string) (item manifest.Tree, answered bool) {
 	return items[0], true
 }
 
-type condition struct{ kind, status, reason, message string }
+type condition struct{ kind, status, reason, message, since string }
 
 func conditions(t manifest.Tree, path ...string) []condition {
 	items := t.Items(path...)
@@ -88,6 +88,7 @@ func conditions(t manifest.Tree, path ...string) []condition {
 	for i, c := range items {
 		out[i] = condition{
 			manifest.String(c, "type"), manifest.String(c, "status"), manifest.String(c, "reason"), manifest.String(c, "message"),
+			manifest.String(c, "lastTransitionTime"),
 		}
 	}
 	return out
