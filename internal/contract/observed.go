@@ -22,8 +22,9 @@ type Observed struct {
 	// Cluster is the living Cluster; nil where there is none. ClusterKnown is false while nobody has looked yet.
 	Cluster      *world.Cluster
 	ClusterKnown bool
-	// Living is the same Cluster as it is written; nil where there is none.
-	Living manifest.Object
+	// Living are the Cluster and what archives it as they are written, Repaired as they will be once what this call asks for
+	// is applied; nil where no Cluster lives.
+	Living, Repaired []manifest.Object
 	// StorageClass is the class behind every volume; nil where there is none.
 	StorageClass      *world.StorageClass
 	StorageClassKnown bool
@@ -108,6 +109,8 @@ var observedRules = []judgeObserved{
 		switch {
 		case o.Cluster == nil:
 			return nil, notAlive
+		case o.Cluster.Follows:
+			return one("CNPG-1.4", "Cluster", "spec.replica", "", "the living Cluster follows another one: it takes no writes, and nothing promotes an instance of it", "remove spec.replica"), ""
 		case o.Cluster.Ready < 2:
 			return nil, "there is no standby to promote"
 		}
@@ -305,23 +308,32 @@ func JudgeObserved(o Observed) (Findings, map[string]string) {
 		}
 		told[r.rule] = len(fs) > 0
 	}
-	for _, f := range judgeLiving(o) {
-		if !told[f.Rule] {
+	written := judgeWritten(o.Living, o.Policy)
+	var stays Findings
+	if len(written) > 0 {
+		stays = judgeWritten(o.Repaired, o.Policy)
+	}
+	for _, f := range written {
+		switch {
+		case told[f.Rule]:
+		case slices.Contains(stays, f):
 			found = append(found, f)
+		case pending[f.Rule] == "":
+			pending[f.Rule] = fmt.Sprintf("%s: %s %s; it is being set back", f.Object, f.Path, f.Message)
 		}
 	}
 	return found, pending
 }
 
-// judgeLiving holds the living Cluster against the rules for manifests: what this function does not write, others may have
+// judgeWritten holds what lives against the rules for manifests: what this function does not write, others may have
 // written beside it, with kubectl or with a second tool.
-func judgeLiving(o Observed) Findings {
-	if len(o.Living) == 0 {
+func judgeWritten(set []manifest.Object, p *v1beta1.Policy) Findings {
+	if len(set) == 0 {
 		return nil
 	}
-	options := OptionsFor(o.Policy)
+	options := OptionsFor(p)
 	options.Complete, options.Composed = false, false
-	return slices.DeleteFunc(JudgeManifests([]manifest.Object{o.Living}, options), func(f Finding) bool {
+	return slices.DeleteFunc(JudgeManifests(set, options), func(f Finding) bool {
 		// How it was made is a fact, and told beside the set; which annotations switch protection off is judged above, because
 		// the operator and its kubectl plugin leave others.
 		return f.Waiver != "" || f.Rule == "ZDL-10" || strings.HasPrefix(f.Path, "spec.bootstrap") || strings.HasPrefix(f.Path, "spec.externalClusters")

@@ -53,7 +53,7 @@ func living(field string, value any) func(*contract.Observed) {
 	return func(o *contract.Observed) {
 		postgresql := map[string]any{"synchronous": map[string]any{"method": "any", "number": int64(1), "dataDurability": "required", "failoverQuorum": true}}
 		postgresql[field] = value
-		o.Living = manifest.Object{
+		cluster := manifest.Object{
 			"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": map[string]any{"name": "orders", "namespace": "shop"},
 			"spec": map[string]any{
 				"instances": int64(3), "imageName": "ghcr.io/cloudnative-pg/postgresql:16.15", "postgresql": postgresql,
@@ -65,6 +65,7 @@ func living(field string, value any) func(*contract.Observed) {
 				}},
 			},
 		}
+		o.Living, o.Repaired = []manifest.Object{cluster}, []manifest.Object{cluster}
 	}
 }
 
@@ -111,6 +112,7 @@ func TestJudgeObserved(t *testing.T) {
 		"Preferred":         {"kubectl edit", func(o *contract.Observed) { o.Cluster.DataDurability = "preferred" }, "CNPG-1.2", contract.Violated},
 		"NoQuorum":          {"kubectl edit", func(o *contract.Observed) { o.Cluster.FailoverQuorum = false }, "CNPG-1.2", contract.Violated},
 		"MayShareNodes":     {"kubectl edit", func(o *contract.Observed) { o.Cluster.AntiAffinity = "preferred" }, "CNPG-1.3", contract.Violated},
+		"Follows":           {"kubectl edit made it a replica of another Cluster", func(o *contract.Observed) { o.Cluster.Follows = true }, "CNPG-1.4", contract.Violated},
 		"NoArchiver":        {"looks perfectly healthy", func(o *contract.Observed) { o.Cluster.Method = "" }, "CNPG-2.1", contract.Violated},
 		"NotArchiving":      {"the operator says so", func(o *contract.Observed) { o.Cluster.Archiving = "False" }, "CNPG-2.1", contract.Violated},
 		"NothingArchived":   {"nobody can tell yet", func(o *contract.Observed) { o.Cluster.Archiving = "" }, "CNPG-2.1", contract.Pending},

@@ -117,6 +117,8 @@ func (b builder) scheduledBackup() manifest.Object {
 		"cluster":   map[string]any{"name": b.Claim.Name},
 		"schedule":  b.Terms.Schedule.Cron,
 		"immediate": true,
+		// Said, so that it is ours: what nobody says, server-side apply neither sees nor sets back.
+		"suspend": false,
 		// "self" would delete the records of all backups with the schedule.
 		"backupOwnerReference": "cluster",
 		"method":               "barmanObjectStore",

@@ -50,3 +50,17 @@ func CopyList(t Tree, path ...string) []any {
 func below(path []string, key string) []string {
 	return append(slices.Clip(path), key)
 }
+
+// Applied is an object once what somebody asks for has been applied to it server-side: maps are merged, everything else
+// is as asked. The object is changed.
+func Applied(o, asked Object) Object {
+	for key, value := range asked {
+		there, isMap := o[key].(map[string]any)
+		if wanted, asksMap := value.(map[string]any); isMap && asksMap {
+			o[key] = map[string]any(Applied(there, wanted))
+		} else {
+			o[key] = value
+		}
+	}
+	return o
+}

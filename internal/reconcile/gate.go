@@ -7,6 +7,7 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
 
 // waits is what the one-way gate (ZDL-03) still waits for before each stage may come into being: lock, versioning and
@@ -119,4 +120,32 @@ func (s *state) ready(name string) bool {
 func (s *state) databaseReady() bool {
 	c := s.identity.cluster
 	return c != nil && c.ReadyCondition == "True" && !c.Hibernated
+}
+
+// living are the Cluster and what archives it, as they are written and as they will be once the set is applied. The Cluster
+// is what it is in both: what it promises has to hold now, while a schedule that is set back at once has missed nothing.
+func (s *state) living(set []hardened.Resource) (written, repaired []manifest.Object) {
+	if s.identity.cluster == nil {
+		return nil, nil
+	}
+	cluster := asWritten(s.identity.tree)
+	written, repaired = []manifest.Object{cluster}, []manifest.Object{cluster}
+	for _, r := range set {
+		if r.Name != hardened.ObjectStore && r.Name != hardened.ScheduledBackup {
+			continue
+		}
+		if t, seen := s.in.World.Wrapped(r.Name); seen {
+			written = append(written, asWritten(t))
+			repaired = append(repaired, manifest.Applied(asWritten(t), r.Object.Unwrap()))
+		}
+	}
+	return written, repaired
+}
+
+func asWritten(t manifest.Tree) manifest.Object {
+	return manifest.Object{
+		"apiVersion": manifest.String(t, "apiVersion"), "kind": manifest.String(t, "kind"),
+		"metadata": map[string]any{"name": manifest.String(t, "metadata", "name"), "namespace": manifest.String(t, "metadata", "namespace")},
+		"spec":     manifest.CopyMap(t, "spec"),
+	}
 }

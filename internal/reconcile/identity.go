@@ -153,11 +153,6 @@ func (s *state) lookAt(t manifest.Tree) {
 // adopt takes over what a living Cluster has decided: the incarnation it archives as, and what can be recovered of it.
 func (s *state) adopt(live *world.Cluster) {
 	s.identity.cluster, s.observed.Cluster = live, live
-	s.observed.Living = manifest.Object{
-		"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
-		"metadata": map[string]any{"name": s.claim.Name, "namespace": s.claim.Namespace},
-		"spec":     manifest.CopyMap(s.identity.tree, "spec"),
-	}
 	s.place.ServerName = s.incarnation(live)
 	s.observed.Window, s.observed.ArchiveUnknown = s.window(live), !s.archiveKnown
 }

@@ -265,6 +265,7 @@ func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapSta
 	}
 	out.Composed = append(out.Composed, s.keep(emitted)...)
 
+	s.observed.Living, s.observed.Repaired = s.living(set)
 	found, pending := contract.JudgeObserved(s.observed)
 	found = s.waived.Apply(slices.Concat(found, s.found, s.missing))
 	verdicts := contract.Verdicts(found, pending, s.waived)

@@ -46,6 +46,8 @@ type Cluster struct {
 	FailoverQuorum bool
 	// AntiAffinity is "required" or "preferred" (CNPG-1.3).
 	AntiAffinity string
+	// Follows is true where the Cluster is a replica of another one (CNPG-1.4).
+	Follows bool
 	// Bypasses are annotations that switch protection off (ZDL-10).
 	Bypasses []string
 
@@ -155,6 +157,12 @@ func (c *Cluster) durability(t manifest.Tree) {
 	c.SyncNumber, _ = manifest.Int(t, "spec", "postgresql", "synchronous", "number")
 	c.FailoverQuorum, _ = manifest.Bool(t, "spec", "postgresql", "synchronous", "failoverQuorum")
 	c.AntiAffinity = manifest.String(t, "spec", "affinity", "podAntiAffinityType")
+	primary := manifest.String(t, "spec", "replica", "primary")
+	if follows, said := manifest.Bool(t, "spec", "replica", "enabled"); said {
+		c.Follows = follows
+	} else {
+		c.Follows = primary != "" && primary != cmp.Or(manifest.String(t, "spec", "replica", "self"), manifest.String(t, "metadata", "name"))
+	}
 	for _, name := range bypasses {
 		if manifest.String(t, "metadata", "annotations", name) != "" {
 			c.Bypasses = append(c.Bypasses, name)
