@@ -135,7 +135,7 @@ func (c *recoverCmd) source(std *streams) (manifest.Object, error) {
 	case len(claims) != 1:
 		return nil, fmt.Errorf("%s holds %d documents of kind %s: --from needs a file with exactly one", c.From, len(claims), v1alpha1.Kind)
 	case claims[0].Name() == c.Name && c.ArchiveBucket == "":
-		return nil, errors.New("--name is the source's own name: a living database is never recovered over itself. Choose another name; if the database is gone, add bootstrap.recovery with its own name as the source to its claim (docs/recover.md)")
+		return nil, errors.New("--name is the source's own name: a living database is never recovered over itself. Choose another name; if the database is gone, the condition DatabaseReady of its claim says what to write (docs/recover.md)")
 	}
 	return claims[0], nil
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -130,7 +131,7 @@ func (s *state) databaseCondition() Condition {
 	case s.identity.deleted:
 		c.Reason = ReasonDeleted
 		c.Message = fmt.Sprintf("the Cluster was deleted outside Git. It is not made again, because it would come back empty over a full archive. "+
-			"Delete this claim and commit it again with spec.bootstrap.recovery: {source: %s}%s; the volumes of the old one are retained", s.claim.Name, s.lostNames())
+			"Delete this claim and commit it again with %s; the volumes of the old one are retained", s.wayBack())
 	case live == nil && len(s.wait.before()) > 0:
 		c.Reason, c.Message = ReasonWaiting, "waiting for "+strings.Join(s.wait.before(), "; ")
 	case live == nil:
@@ -148,6 +149,19 @@ func (s *state) databaseCondition() Condition {
 	}
 	c.Message = contract.Clip(c.Message, maxConditionMessage)
 	return c
+}
+
+// wayBack is what brings back a database that is gone. Nothing outlives the in-tree method's Cluster that knows its
+// archive, and once the claim is deleted nothing is left that says where it lies: all of it is said here.
+func (s *state) wayBack() string {
+	last := s.last()
+	if last == nil || last.Method != "inTree" {
+		return fmt.Sprintf("spec.bootstrap.recovery: {source: %s}%s", s.claim.Name, s.lostNames())
+	}
+	bucket, path, _ := strings.Cut(strings.TrimPrefix(last.Destination, "s3://"), "/")
+	return fmt.Sprintf("spec.bootstrap.recovery.archive: {bucket: %s, path: %s, serverName: %s, version: %q, database: %s, owner: %s}",
+		bucket, strings.TrimSuffix(path, "/"), last.ServerName, strconv.FormatInt(last.Major, 10),
+		cmp.Or(last.Database, s.claim.Spec.Database), cmp.Or(last.Owner, s.claim.Spec.Owner))
 }
 
 // lostNames are the names of the database that is gone, where the claim does not say them: it was made from another one,
