@@ -132,6 +132,16 @@ var observedRules = []judgeObserved{
 		}
 		return nil, ""
 	}},
+	{"CNPG-2.2", func(o Observed) (Findings, string) {
+		for _, w := range o.Repaired {
+			for _, at := range [][]string{{"spec", "configuration"}, {"spec", "backup", "barmanObjectStore"}} {
+				if is := manifest.String(w, append(at, "endpointURL")...); is != "" && is != o.Policy.Bucket.EndpointURL {
+					return one("CNPG-2.2", w.Kind(), strings.Join(at, ".")+".endpointURL", shownURL(is), "is not the policy's: WAL may go to another store than the base backups it belongs to", "remove it; find out who wrote it"), ""
+				}
+			}
+		}
+		return nil, ""
+	}},
 	{"CNPG-3.1", judgeBackups},
 	{"CNPG-3.2", func(o Observed) (Findings, string) {
 		switch {

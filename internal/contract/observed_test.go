@@ -112,6 +112,9 @@ func TestJudgeObserved(t *testing.T) {
 		"Preferred":         {"kubectl edit", func(o *contract.Observed) { o.Cluster.DataDurability = "preferred" }, "CNPG-1.2", contract.Violated},
 		"NoQuorum":          {"kubectl edit", func(o *contract.Observed) { o.Cluster.FailoverQuorum = false }, "CNPG-1.2", contract.Violated},
 		"MayShareNodes":     {"kubectl edit", func(o *contract.Observed) { o.Cluster.AntiAffinity = "preferred" }, "CNPG-1.3", contract.Violated},
+		"StoreDiverted": {"kubectl edit: a policy without an endpoint neither writes one nor takes one away", func(o *contract.Observed) {
+			o.Repaired = []manifest.Object{{"kind": "ObjectStore", "spec": map[string]any{"configuration": map[string]any{"endpointURL": "https://s3.example.org"}}}}
+		}, "CNPG-2.2", contract.Violated},
 		"Follows":           {"kubectl edit made it a replica of another Cluster", func(o *contract.Observed) { o.Cluster.Follows = true }, "CNPG-1.4", contract.Violated},
 		"NoArchiver":        {"looks perfectly healthy", func(o *contract.Observed) { o.Cluster.Method = "" }, "CNPG-2.1", contract.Violated},
 		"NotArchiving":      {"the operator says so", func(o *contract.Observed) { o.Cluster.Archiving = "False" }, "CNPG-2.1", contract.Violated},
