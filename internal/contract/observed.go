@@ -329,7 +329,7 @@ func JudgeObserved(o Observed) (Findings, map[string]string) {
 		case slices.Contains(stays, f):
 			found = append(found, f)
 		case pending[f.Rule] == "":
-			pending[f.Rule] = fmt.Sprintf("%s: %s %s; it is being set back", f.Object, f.Path, f.Message)
+			pending[f.Rule] = fmt.Sprintf("%s: %s: %s; it is being put right", f.Object, f.Path, f.Message)
 		}
 	}
 	return found, pending

@@ -106,12 +106,12 @@ func TestJudgeObserved(t *testing.T) {
 		rules   string // those that are not satisfied; "" where all are
 		verdict contract.Verdict
 	}{
-		"InForce":           {"observed, not merely asked for", func(*contract.Observed) {}, "", contract.Satisfied},
-		"ScaledDown":        {"an autoscaler got at it", func(o *contract.Observed) { o.Cluster.Instances, o.Cluster.Ready = 2, 2 }, "CNPG-1.1", contract.Violated},
-		"InstanceMissing":   {"one is being replaced", func(o *contract.Observed) { o.Cluster.Ready = 2 }, "CNPG-1.1", contract.Pending},
-		"Preferred":         {"kubectl edit", func(o *contract.Observed) { o.Cluster.DataDurability = "preferred" }, "CNPG-1.2", contract.Violated},
-		"NoQuorum":          {"kubectl edit", func(o *contract.Observed) { o.Cluster.FailoverQuorum = false }, "CNPG-1.2", contract.Violated},
-		"MayShareNodes":     {"kubectl edit", func(o *contract.Observed) { o.Cluster.AntiAffinity = "preferred" }, "CNPG-1.3", contract.Violated},
+		"InForce":         {"observed, not merely asked for", func(*contract.Observed) {}, "", contract.Satisfied},
+		"ScaledDown":      {"an autoscaler got at it", func(o *contract.Observed) { o.Cluster.Instances, o.Cluster.Ready = 2, 2 }, "CNPG-1.1", contract.Violated},
+		"InstanceMissing": {"one is being replaced", func(o *contract.Observed) { o.Cluster.Ready = 2 }, "CNPG-1.1", contract.Pending},
+		"Preferred":       {"kubectl edit", func(o *contract.Observed) { o.Cluster.DataDurability = "preferred" }, "CNPG-1.2", contract.Violated},
+		"NoQuorum":        {"kubectl edit", func(o *contract.Observed) { o.Cluster.FailoverQuorum = false }, "CNPG-1.2", contract.Violated},
+		"MayShareNodes":   {"kubectl edit", func(o *contract.Observed) { o.Cluster.AntiAffinity = "preferred" }, "CNPG-1.3", contract.Violated},
 		"StoreDiverted": {"kubectl edit: a policy without an endpoint neither writes one nor takes one away", func(o *contract.Observed) {
 			o.Repaired = []manifest.Object{{"kind": "ObjectStore", "spec": map[string]any{"configuration": map[string]any{"endpointURL": "https://s3.example.org"}}}}
 		}, "CNPG-2.2", contract.Violated},
