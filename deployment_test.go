@@ -49,7 +49,9 @@ func TestDeployment(t *testing.T) {
 		{"Prometheus finds the metrics.", runtime, container + "ports 0 containerPort", metrics},
 		{"It is given time to start.", runtime, container + "startupProbe tcpSocket port", grpc},
 		{"It is asked when it serves.", runtime, container + "readinessProbe tcpSocket port", grpc},
-		{"It is started anew when it hangs.", runtime, container + "livenessProbe tcpSocket port", grpc},
+		{"It is started anew when it hangs: an open port would not tell.", runtime, container + "livenessProbe httpGet", map[string]any{"path": "/metrics", "port": metrics}},
+		{"One that is only busy answers in time.", runtime, container + "livenessProbe timeoutSeconds", int64(10)},
+		{"And is asked more than once.", runtime, container + "livenessProbe failureThreshold", int64(6)},
 		{"The scheduler knows what it takes.", runtime, container + "resources requests", map[string]any{"cpu": "50m", "memory": "64Mi"}},
 		{"It cannot take a node's memory.", runtime, container + "resources limits memory", "256Mi"},
 		{"It has no rights.", runtime, pod + "securityContext runAsNonRoot", true},
@@ -110,21 +112,24 @@ func port(t *testing.T, address string) int64 {
 var pinned = regexp.MustCompile(`^\s*(?:- )?uses: ([\w./-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$`)
 
 // TestWorkflows: what runs on the code host is named by commit, the same everywhere, has no rights it is not given where
-// it needs them, and runs every section of .ci/run that the gate leaves out.
+// it needs them, and runs every section of .ci/run that the gate leaves out. What does not run there is a failure, and a
+// release waits for all of it.
 func TestWorkflows(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(".github", "workflows", "*.yml"))
 	if err != nil || len(files) != 2 {
 		t.Fatalf("workflows %v, %v", files, err)
 	}
+	const all = "./.github/workflows/ci.yml"
 	actions := map[string]string{}
 	var beside []string
+	waits := false
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for n, line := range strings.Split(string(raw), "\n") {
-			if !strings.Contains(line, "uses:") {
+			if !strings.Contains(line, "uses:") || strings.HasSuffix(line, "uses: "+all) {
 				continue
 			}
 			m := pinned.FindStringSubmatch(line)
@@ -139,8 +144,11 @@ func TestWorkflows(t *testing.T) {
 		}
 		var workflow struct {
 			Permissions map[string]string `yaml:"permissions"`
+			Env         map[string]string `yaml:"env"`
 			Jobs        map[string]struct {
-				Timeout  int `yaml:"timeout-minutes"`
+				Uses     string `yaml:"uses"`
+				Needs    string `yaml:"needs"`
+				Timeout  int    `yaml:"timeout-minutes"`
 				Strategy struct {
 					Matrix struct {
 						Section []string `yaml:"section"`
@@ -154,15 +162,22 @@ func TestWorkflows(t *testing.T) {
 		if diff := cmp.Diff(map[string]string{"contents": "read"}, workflow.Permissions); diff != "" {
 			t.Errorf("%s: rights of every job: -want, +got:\n%s", file, diff)
 		}
+		if strings.HasSuffix(all, file) && workflow.Env["CI_STRICT"] == "" {
+			t.Errorf("%s: what does not run is no failure", file)
+		}
 		for name, job := range workflow.Jobs {
-			if job.Timeout == 0 {
+			if job.Timeout == 0 && job.Uses == "" {
 				t.Errorf("%s: job %s may run for ever", file, name)
 			}
+			waits = waits || name == "publish" && workflow.Jobs[job.Needs].Uses == all
 			beside = append(beside, job.Strategy.Matrix.Section...)
 		}
 	}
 	if len(actions) == 0 {
 		t.Error("no action found")
+	}
+	if !waits {
+		t.Errorf("what is published does not wait for %s", all)
 	}
 	gate, err := os.ReadFile(filepath.Join(".ci", "run"))
 	if err != nil {

@@ -171,38 +171,19 @@ func TestServeOldConnections(t *testing.T) {
 
 // TestServeMetrics says that Prometheus sees the calls, and that nobody keeps its port busy.
 func TestServeMetrics(t *testing.T) {
-	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := unused(t)
 	s := start(t, "", function(), func(c *serveCmd) { c.MetricsAddress = address })
 	if err := ask(t, s.dial(t, insecure.NewCredentials())); err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+address+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rsp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rsp.Body.Close()
-	text, err := io.ReadAll(rsp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := scrape(t, address)
 	for _, line := range []string{
 		`grpc_server_handled_total{grpc_code="OK",grpc_method="RunFunction",grpc_service="apiextensions.fn.proto.v1.FunctionRunnerService",grpc_type="unary"} 1`,
 		`grpc_server_handled_total{grpc_code="Internal",grpc_method="RunFunction",grpc_service="apiextensions.fn.proto.v1.FunctionRunnerService",grpc_type="unary"} 0`,
 		`grpc_server_handling_seconds_count{grpc_method="RunFunction",grpc_service="apiextensions.fn.proto.v1.FunctionRunnerService",grpc_type="unary"} 1`,
 		"go_goroutines ", "process_resident_memory_bytes ",
 	} {
-		if !strings.Contains(string(text), "\n"+line) {
+		if !strings.Contains(text, "\n"+line) {
 			t.Errorf("the metrics have no %s", line)
 		}
 	}
@@ -231,6 +212,59 @@ func TestServeMetrics(t *testing.T) {
 		}
 		ended(t, conn)
 	}
+}
+
+// TestServeMetricsWhileBusy: who asks whether the process lives is answered while as many calls are worked on as it takes.
+func TestServeMetricsWhileBusy(t *testing.T) {
+	h := &held{release: make(chan struct{})}
+	h.started.Add(maxStreams)
+	address := unused(t)
+	s := start(t, "", h, func(c *serveCmd) { c.MetricsAddress = address })
+	client := s.dial(t, insecure.NewCredentials())
+	answered := make(chan error, maxStreams)
+	for range maxStreams {
+		go func() { answered <- ask(t, client) }()
+	}
+	h.started.Wait()
+	scrape(t, address)
+	close(h.release)
+	for range maxStreams {
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// unused is an address at which nobody listens.
+func unused(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return listener.Addr().String()
+}
+
+// scrape reads the metrics as Prometheus and the kubelet's liveness probe do.
+func scrape(t *testing.T, address string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rsp.Body.Close()
+	text, err := io.ReadAll(rsp.Body)
+	if err != nil || rsp.StatusCode != http.StatusOK {
+		t.Fatalf("%s, %v", rsp.Status, err)
+	}
+	return string(text)
 }
 
 // parameters gives a claim as many settings, of values of that size.

@@ -23,16 +23,19 @@ type release struct {
 
 func (r release) file() string { return name + "-" + r.arch + ".xpkg" }
 
-func (r release) write(o options) error {
+// write returns the names of the files it has written.
+func (r release) write(o options) ([]string, error) {
 	if err := writeArchive(filepath.Join(o.out, r.file()), r.image); err != nil {
-		return err
+		return nil, err
 	}
+	written := []string{r.file()}
 	for file, body := range map[string][]byte{name + "-" + r.arch + ".cdx.json": r.sbom, licencesFile: r.licences} {
 		if err := os.WriteFile(filepath.Join(o.out, file), body, 0o644); err != nil { //nolint:gosec // Results are for everybody.
-			return fmt.Errorf("cannot write %s: %w", file, err)
+			return nil, fmt.Errorf("cannot write %s: %w", file, err)
 		}
+		written = append(written, file)
 	}
-	return nil
+	return written, nil
 }
 
 func buildFunction(o options, arch string) (release, error) {

@@ -14,15 +14,20 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// pushAll pushes the function as one index with an image for each architecture, then the Configurations, as the user the
-// machine is logged in as. It prints each digest, for whoever signs them.
-func pushAll(owner, version string, functions []release, configurations map[string]v1.Image) error {
+// indexOf is what the function's reference stands for: an image for each architecture.
+func indexOf(functions []release) v1.ImageIndex {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, f := range functions {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
 			Add: f.image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: f.arch}},
 		})
 	}
+	return index
+}
+
+// pushAll pushes the function's index with all its images, then the Configurations, as the user the machine is logged in as.
+// It prints each digest, for whoever signs them.
+func pushAll(owner, version string, index v1.ImageIndex, configurations map[string]v1.Image) error {
 	login := remote.WithAuthFromKeychain(authn.DefaultKeychain)
 	push := func(repository string, digest func() (v1.Hash, error), write func(containername.Reference) error) error {
 		ref, err := containername.ParseReference(owner + "/" + repository + ":" + version)
