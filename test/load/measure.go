@@ -41,6 +41,8 @@ type level struct {
 	// by that: figures that other load on the machine does not change much.
 	Processor float64 `json:"processorMs,omitempty"`
 	PerCore   float64 `json:"perCore,omitempty"`
+	// PeakKiB is the most memory the process has held since its start.
+	PeakKiB int `json:"peakKib,omitempty"`
 
 	latencies []time.Duration
 	elapsed   time.Duration
@@ -78,6 +80,9 @@ func measure(targets []target, s settings, progress io.Writer) ([]result, error)
 			for i, r := range open {
 				levels[i].Concurrency = n
 				levels[i].add(r, n, s.Duration/time.Duration(s.Rounds))
+				if r.hasEnded() {
+					return nil, fmt.Errorf("%s has ended with %d calls at once", r.name, n)
+				}
 				fmt.Fprintf(progress, "%s: %d at once, turn %d of %d\n", r.name, n, round+1, s.Rounds) //nolint:errcheck // Only for whoever waits.
 			}
 		}
@@ -101,7 +106,7 @@ func (r *result) remember(run *running, counts []int) error {
 				return fmt.Errorf("%s fails in call %d: %w", r.Name, made, err)
 			}
 		}
-		if kib, ok := residentKiB(run.pid); ok {
+		if kib, ok := memoryKiB(run.pid, resident); ok {
 			r.Memory = append(r.Memory, memory{Calls: count, KiB: kib})
 		}
 	}
@@ -137,6 +142,7 @@ func (l *level) add(r *running, n int, duration time.Duration) {
 	if after, ok := processorTime(r.pid); ok {
 		l.processor += after - before
 	}
+	l.PeakKiB, _ = memoryKiB(r.pid, peak)
 }
 
 // sum turns what was collected into figures.

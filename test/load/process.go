@@ -9,14 +9,20 @@ import (
 
 // What Linux says of a process. Elsewhere nothing is said, and the figures are left out.
 
-// residentKiB is the memory a process holds.
-func residentKiB(pid int) (int, bool) {
+// The fields of a process's status about its memory.
+const (
+	resident = "VmRSS:" // What it holds.
+	peak     = "VmHWM:" // The most it ever held.
+)
+
+// memoryKiB is one of them.
+func memoryKiB(pid int, field string) (int, bool) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return 0, false
 	}
 	for line := range strings.Lines(string(raw)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if value, ok := strings.CutPrefix(line, field); ok {
 			n, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")))
 			return n, err == nil
 		}

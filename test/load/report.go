@@ -12,11 +12,11 @@ import (
 func table(w io.Writer, results []result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	line := func(cells ...string) { fmt.Fprintln(t, "| "+strings.Join(cells, "\t| ")+"\t|") } //nolint:errcheck // Flush tells.
-	line("function", "at once", "calls", "errors", "p50 ms", "p99 ms", "calls/s", "ms of processor a call", "calls/s a core")
-	line("---", "---", "---", "---", "---", "---", "---", "---", "---")
+	line("function", "at once", "calls", "errors", "p50 ms", "p99 ms", "calls/s", "ms of processor a call", "calls/s a core", "peak memory MiB")
+	line("---", "---", "---", "---", "---", "---", "---", "---", "---", "---")
 	for _, r := range results {
 		for _, l := range r.Levels {
-			line(r.Name, strconv.Itoa(l.Concurrency), strconv.Itoa(l.Calls), strconv.Itoa(l.Errors), figure(l.P50), figure(l.P99), figure(l.PerSecond), figure(l.Processor), figure(l.PerCore))
+			line(r.Name, strconv.Itoa(l.Concurrency), strconv.Itoa(l.Calls), strconv.Itoa(l.Errors), figure(l.P50), figure(l.P99), figure(l.PerSecond), figure(l.Processor), figure(l.PerCore), figure(float64(l.PeakKiB)/1024))
 		}
 	}
 	if err := t.Flush(); err != nil {

@@ -45,6 +45,7 @@ type running struct {
 	request []byte
 	conn    *grpc.ClientConn
 	command *exec.Cmd
+	ended   chan struct{} // Closed when a process that was started has ended.
 }
 
 // open starts the target where it has to be started, and waits for its first answer.
@@ -68,6 +69,10 @@ func (t target) open(r *result) (_ *running, err error) {
 	}()
 	started := time.Now()
 	if len(t.Start) > 0 {
+		if err := vacant(t.Address); err != nil {
+			return nil, err
+		}
+		started = time.Now()
 		run.command = exec.Command(t.Start[0], t.Start[1:]...) //nolint:gosec // What the caller wants measured.
 		for name, value := range t.Env {
 			run.command.Env = append(run.command.Env, name+"="+value)
@@ -77,15 +82,29 @@ func (t target) open(r *result) (_ *running, err error) {
 			return nil, fmt.Errorf("cannot start %s: %w", t.Name, err)
 		}
 		run.pid = run.command.Process.Pid
+		run.ended = make(chan struct{})
+		go func() {
+			run.command.Wait() //nolint:errcheck,gosec // However it ends.
+			close(run.ended)
+		}()
 	}
 	if run.conn, err = connect(t.Address, creds); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	ctx, give := context.WithCancelCause(ctx)
+	defer give(nil)
+	go func() {
+		select {
+		case <-run.ended: // Never, where nothing was started.
+			give(errors.New("it has ended"))
+		case <-ctx.Done():
+		}
+	}()
 	answer, err := run.call(ctx, grpc.WaitForReady(true))
 	if err != nil {
-		return nil, fmt.Errorf("%s does not answer: %w", t.Name, err)
+		return nil, fmt.Errorf("%s does not answer: %w", t.Name, errors.Join(err, context.Cause(ctx)))
 	}
 	if len(t.Start) > 0 {
 		r.FirstAnswer = milliseconds(time.Since(started))
@@ -126,14 +145,34 @@ func (r *running) call(ctx context.Context, options ...grpc.CallOption) ([]byte,
 	return answer, err //nolint:wrapcheck // Counted, or wrapped where it is told.
 }
 
+// hasEnded says whether a process that was started is gone: whoever answers at its address is somebody else.
+func (r *running) hasEnded() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 func (r *running) close() {
 	if r.conn != nil {
 		r.conn.Close() //nolint:errcheck,gosec // Nothing depends on it.
 	}
 	if r.command != nil && r.command.Process != nil {
 		r.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck,gosec // It may have ended by itself.
-		r.command.Wait()                          //nolint:errcheck,gosec // However it ends.
+		<-r.ended
 	}
+}
+
+// vacant refuses an address where somebody answers already: they would be measured instead of what is to be started.
+func vacant(address string) error {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return nil //nolint:nilerr // Nobody is there.
+	}
+	conn.Close() //nolint:errcheck,gosec // Nothing was said.
+	return fmt.Errorf("somebody else answers at %s", address)
 }
 
 // verbatim sends the request as the bytes it is and hands out the answer as bytes: what is measured is the function.
