@@ -18,10 +18,16 @@ func postgresTime(value string, unit time.Duration) (time.Duration, bool) {
 		value = value[:cut]
 	}
 	n, err := strconv.ParseFloat(value, 64)
-	if err != nil || n < -1e9 || n > 1e9 {
+	if err != nil || isOctal(value) || n < -1e9 || n > 1e9 {
 		return 0, false
 	}
 	return time.Duration(n * float64(unit)), true
+}
+
+// isOctal says whether PostgreSQL, like C, takes a number for an octal one: 010 is eight, and 09 is none at all.
+func isOctal(number string) bool {
+	digits := strings.TrimLeft(number, "+-")
+	return len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9'
 }
 
 var postgresUnits = map[string]time.Duration{

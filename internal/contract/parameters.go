@@ -58,7 +58,7 @@ var parameterRules = map[string]parameterRule{
 		switch {
 		case !ok:
 			return "is not a time: how long a quiet database keeps its last commits to itself cannot be judged"
-		case d <= time.Second/2: // PostgreSQL rounds to whole seconds, and 0 is off.
+		case d < time.Second: // PostgreSQL rounds, in two steps (0.5004 s is 500 ms is 0 s), and 0 is off.
 			return "switches the timeout off: a quiet database never archives its last commits"
 		case d > maxArchiveTimeout:
 			return fmt.Sprintf("keeps the last commits of a quiet database out of the archive for %s; 5 minutes is the most", schedule.Duration(d))
@@ -126,7 +126,7 @@ func notOneOf(consequence string, refused ...string) parameterRule {
 func atLeast(least int64, consequence string) parameterRule {
 	return func(value string) string {
 		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
-		if err == nil && n >= least {
+		if err == nil && n >= least && !isOctal(strings.TrimSpace(value)) {
 			return ""
 		}
 		return consequence
@@ -135,8 +135,8 @@ func atLeast(least int64, consequence string) parameterRule {
 
 func positiveTime(consequence string) parameterRule {
 	return func(value string) string {
-		// PostgreSQL rounds these to whole milliseconds, and 0 is never.
-		if d, ok := postgresTime(value, time.Millisecond); ok && d > time.Millisecond/2 {
+		// PostgreSQL rounds these to whole milliseconds, in two steps, and 0 is never.
+		if d, ok := postgresTime(value, time.Millisecond); ok && d >= time.Millisecond {
 			return ""
 		}
 		return consequence

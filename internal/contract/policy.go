@@ -199,8 +199,19 @@ func judgeVariable(name, value string) Findings {
 			Fix: "remove it; the endpoint is endpointURL's"}}
 	case secretName(name) && isLiteral(value):
 		return Findings{{Rule: "ZDL-12", Message: "is a credential in plain sight", Fix: "remove it and rotate it; keys come through External Secrets"}}
+	case carriesPassword(value):
+		return Findings{{Rule: "ZDL-12", Message: "contains a password in plain sight, which everybody who can read it may use", Fix: "remove it and rotate it"}}
 	}
 	return nil
+}
+
+// carriesPassword says whether a value is a URL with a password in it. Kubernetes fills in $(NAME) from another variable.
+func carriesPassword(value string) bool {
+	_, rest, _ := strings.Cut(value, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndexByte(authority, '@')
+	_, password, found := strings.Cut(authority[:max(at, 0)], ":")
+	return found && password != "" && !strings.HasPrefix(password, "$(")
 }
 
 func isChecksumVariable(upper string) bool {

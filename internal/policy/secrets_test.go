@@ -18,6 +18,8 @@ func TestNoSecretIsQuoted(t *testing.T) {
 		"EndpointOverHTTP":   {`{mode: existing, name: acme, region: r, endpointURL: "http://key:` + secret + `@s3.example.com"}`, `{secretStoreRef: {name: s}}`},
 		"NoScheme":           {`{mode: existing, name: acme, region: r, endpointURL: "key:` + secret + `@s3.example.com"}`, `{secretStoreRef: {name: s}}`},
 		"NoURL":              {`{mode: existing, name: acme, region: r, endpointURL: "https://key:%zz` + secret + `@s3.example.com"}`, `{secretStoreRef: {name: s}}`},
+		"EndpointTooLong":    {`{mode: existing, name: acme, region: r, endpointURL: "https://key:` + secret + "@" + strings.Repeat("x", 300) + `"}`, `{secretStoreRef: {name: s}}`},
+		"PropertyTooLong":    {`{prefix: acme, region: r}`, `{secretStoreRef: {name: s}, secretAccessKey: {key: k, property: "` + secret + strings.Repeat("x", 300) + `"}}`},
 		"KeyItself":          {`{prefix: acme, region: r}`, `{secretStoreRef: {name: s}, secretAccessKey: "` + secret + `"}`},
 		"KeyAsStore":         {`{prefix: acme, region: r}`, `{secretStoreRef: "` + secret + `"}`},
 		"KeyAsCredentials":   {`{prefix: acme, region: r}`, `"` + secret + `"`},

@@ -113,17 +113,45 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// FuzzParse says that a schedule that is accepted fires, and never later than it says: the parser's own clock, stepped
+// through run by run, is the judge.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"0 0 */6 * * *", "0 */6 * * *", "@every 6h", "TZ=UTC", "@every -1h", "1-0 * * * *", "*/0 * * * * *", "? ? ? ? ? ?"} {
-		f.Add(text)
+	for i, text := range []string{
+		"0 0 */6 * * *", "0 */6 * * *", "@every 6h", "TZ=UTC", "@every -1h", "1-0 * * * *", "*/0 * * * * *", "? ? ? ? ? ?",
+		"* * 1-22 * * *", "0 0 4 31 * *", "0 0 0 29 2 *", "0 7,50 3 * 2,11 6", "*/20 */59 23 * 1 1-5", "0 0 0 13 */5 5",
+	} {
+		f.Add(text, uint32(i)*20_000_000)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Fuzz(func(t *testing.T, text string, seconds uint32) {
 		if len(text) > 100 {
 			return // The API's own bound.
 		}
 		s, err := Parse(text)
-		if err == nil && (s.MaxGap() <= 0 || s.RunsPerDay() <= 0) {
+		if err != nil {
+			return
+		}
+		if s.MaxGap() <= 0 || s.RunsPerDay() <= 0 {
 			t.Errorf("Parse(%q): a schedule without a gap or without runs: %+v", text, s)
+		}
+		clock, err := cron.Parse(s.Cron)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// From any moment, and from where a day and a month end: there the longest gaps are.
+		start := windowStart.Add(time.Duration(seconds) * time.Second % windowEnd.Sub(windowStart))
+		month := time.Date(start.Year(), start.Month()+1, 1, 0, 0, 0, 0, time.UTC)
+		for _, from := range []time.Time{start, start.Truncate(24 * time.Hour).Add(24*time.Hour - 2*time.Minute), month.Add(-2 * time.Minute)} {
+			last := clock.Next(from)
+			for range 200 {
+				next := clock.Next(last)
+				if last.IsZero() || next.IsZero() || !last.Before(windowEnd) {
+					break // The parser looks five years ahead.
+				}
+				if gap := next.Sub(last); gap > s.MaxGap() {
+					t.Fatalf("Parse(%q): at most %s, and nothing happens between %s and %s", text, s.MaxGap(), last, next)
+				}
+				last = next
+			}
 		}
 	})
 }

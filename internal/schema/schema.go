@@ -203,7 +203,8 @@ func (j *judge) text(s *Schema, str, path string) {
 	case s.MinLength != nil && n < *s.MinLength:
 		j.add(path, shown, fmt.Sprintf("is %d characters long, at least %d are needed", n, *s.MinLength), "write more")
 	case s.MaxLength != nil && n > *s.MaxLength:
-		j.add(path, shown, fmt.Sprintf("is %d characters long, %d are allowed", n, *s.MaxLength), "shorten it")
+		// Not shown: what is too long for its place is often a secret that somebody pasted there (ZDL-12).
+		j.add(path, "", fmt.Sprintf("is %d characters long, %d are allowed", n, *s.MaxLength), "shorten it")
 	case s.pattern != nil && !s.pattern.MatchString(str):
 		j.add(path, shown, WrongForm, hint(s))
 	}
