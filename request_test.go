@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -79,6 +80,71 @@ func steadyState(t testing.TB, file string, scope claim.Scope) *fnv1.RunFunction
 func firstCall(t testing.TB, file string, scope claim.Scope) *fnv1.RunFunctionRequest {
 	t.Helper()
 	return requestOf(fixture.New(exampleClaim(t, file), examplePolicy(t), scope))
+}
+
+// gateOpen is the request of the call in which the Cluster comes into being: all it waits for is in force.
+func gateOpen(t testing.TB, file string, scope claim.Scope) *fnv1.RunFunctionRequest {
+	t.Helper()
+	w := fixture.New(exampleClaim(t, file), examplePolicy(t), scope)
+	w.Step(t)
+	w.Step(t)
+	return requestOf(w)
+}
+
+// asksSchemas turns a request into one of a Crossplane that can say which kinds it has. It knows them all but the one it
+// lacks, if any, and that one's definition is there: it has just been installed.
+func asksSchemas(t testing.TB, req *fnv1.RunFunctionRequest, lacks string) *fnv1.RunFunctionRequest {
+	t.Helper()
+	asks := func() *fnv1.Requirements {
+		rsp, err := function().RunFunction(context.Background(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rsp.GetRequirements()
+	}
+	schema := func() map[string]any {
+		return map[string]any{"properties": map[string]any{"spec": map[string]any{"properties": map[string]any{"primaryLease": map[string]any{}}}}}
+	}
+	req.Meta.Capabilities = []fnv1.Capability{fnv1.Capability_CAPABILITY_REQUIRED_SCHEMAS}
+	req.RequiredSchemas = map[string]*fnv1.Schema{}
+	for name, ask := range asks().GetSchemas() {
+		req.RequiredSchemas[name] = &fnv1.Schema{}
+		if ask.GetKind() != lacks {
+			req.RequiredSchemas[name].OpenapiV3 = toStruct(schema())
+		}
+	}
+	for name, ask := range asks().GetResources() {
+		if ask.GetKind() == "CustomResourceDefinition" {
+			req.RequiredResources[name] = &fnv1.Resources{Items: []*fnv1.Resource{{Resource: toStruct(map[string]any{
+				"apiVersion": ask.GetApiVersion(), "kind": ask.GetKind(), "metadata": map[string]any{"name": ask.GetMatchName()},
+				"spec":   map[string]any{"versions": []any{map[string]any{"name": "v1", "served": true, "schema": map[string]any{"openAPIV3Schema": schema()}}}},
+				"status": map[string]any{"conditions": []any{map[string]any{"type": "Established", "status": "True"}}},
+			})}}}
+		}
+	}
+	return req
+}
+
+// inTrouble lets everything that reports anything report a failure.
+func inTrouble(req *fnv1.RunFunctionRequest) *fnv1.RunFunctionRequest {
+	fail := func(r *fnv1.Resource, path ...string) {
+		for _, c := range (tree{r.GetResource()}).Items(path...) {
+			if condition, ok := c.(tree); ok {
+				condition.Fields["status"] = toValue("False")
+				condition.Fields["message"] = toValue("connection refused")
+			}
+		}
+	}
+	for _, r := range req.GetObserved().GetResources() {
+		fail(r, "status", "conditions")
+		fail(r, "status", "atProvider", "manifest", "status", "conditions")
+	}
+	for _, answer := range req.GetRequiredResources() {
+		for _, r := range answer.GetItems() {
+			fail(r, "status", "conditions")
+		}
+	}
+	return req
 }
 
 // grown is a steady state whose claim owns n more resources than the set has: what a policy once switched on, or
