@@ -98,12 +98,14 @@ func gone(ctx context.Context) error {
 	return nil
 }
 
-// compositeOf takes of the composite resource what the core reads: everything but its status and who manages its fields.
+// compositeOf takes of the composite resource what the core reads: everything but who manages its fields, and of its
+// status no more than what a call has to remember of the one before.
 func compositeOf(s *structpb.Struct) manifest.Object {
 	out := make(manifest.Object, len(s.GetFields()))
 	for key, v := range s.GetFields() {
 		switch key {
 		case "status":
+			out[key] = map[string]any{"backup": fromValue(v.GetStructValue().GetFields()["backup"], 1)}
 		case "metadata":
 			metadata := maps.Clone(v.GetStructValue().GetFields())
 			delete(metadata, "managedFields")

@@ -19,7 +19,10 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/internal/claim"
+	"github.com/bizmatters/function-hardened-postgres/internal/fixture"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/reconcile"
 	"github.com/bizmatters/function-hardened-postgres/internal/source"
 )
 
@@ -416,5 +419,27 @@ func TestConvertLike(t *testing.T) {
 	}
 	if got.Fields["c"] = toValue("d"); was.GetFields()["c"] != nil {
 		t.Error("who adds to the new object adds to what was observed")
+	}
+}
+
+// TestGapIsRemembered: what one call writes into the status about WAL that was archived nowhere reaches the next one.
+func TestGapIsRemembered(t *testing.T) {
+	w := fixture.Observed(t, exampleClaim(t, "example/claim.yaml"), examplePolicy(t), claim.ClusterScoped)
+	archiver := manifest.Map(w.Live("cluster"), "spec")["plugins"]
+	for _, call := range []struct {
+		plugins any
+		want    string
+	}{{archiver, reconcile.Recoverable}, {[]any{}, reconcile.ReasonNoArchiver}, {archiver, reconcile.ReasonGap}, {archiver, reconcile.ReasonGap}} {
+		manifest.Map(w.Live("cluster"), "spec")["plugins"] = call.plugins
+		rsp, err := function().RunFunction(context.Background(), requestOf(w))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range rsp.GetConditions() {
+			if c.GetType() == reconcile.Recoverable && c.GetReason() != call.want {
+				t.Errorf("Recoverable is %s (%s), want %s", c.GetReason(), c.GetMessage(), call.want)
+			}
+		}
+		w.Composite["status"] = fromStruct(rsp.GetDesired().GetComposite().GetResource())["status"]
 	}
 }

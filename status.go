@@ -39,6 +39,7 @@ func statusOf(s *v1alpha1.Status) map[string]any {
 		in.text("schedule", b.Schedule)
 		in.text("recoverableSince", b.RecoverableSince)
 		in.text("lastBackup", b.LastBackup)
+		in.text("gapAfter", b.GapAfter)
 		out["backup"] = map[string]any(in)
 	}
 	if b := s.Bootstrap; b != nil {

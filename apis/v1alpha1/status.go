@@ -1,7 +1,7 @@
 package v1alpha1
 
 // Status is what is, as observed: every field is rebuilt from the cluster on every call and carries no time of our own
-// (rule ZDL-13).
+// (rule ZDL-13). GapAfter alone remembers.
 type Status struct {
 	// Version is the PostgreSQL major that runs.
 	Version string `json:"version,omitempty"`
@@ -69,6 +69,9 @@ type BackupStatus struct {
 	RecoverableSince string `json:"recoverableSince,omitempty"`
 	// LastBackup is the end of the newest successful base backup.
 	LastBackup string `json:"lastBackup,omitempty"`
+	// GapAfter is the newest base backup of when WAL was last seen to be archived nowhere. What was written after it can be
+	// recovered once a newer one has succeeded; the field is empty then.
+	GapAfter string `json:"gapAfter,omitempty"`
 }
 
 // BootstrapStatus says what became of the bootstrap stanza.

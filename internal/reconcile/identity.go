@@ -297,9 +297,10 @@ func (s *state) destination() string {
 	return strings.TrimSuffix(at, "/") + "/"
 }
 
-// window is the recovery window of the living incarnation.
+// window is the recovery window of the living incarnation. Where somebody has taken the archiver away, the policy says
+// which one it was.
 func (s *state) window(live *world.Cluster) world.Window {
-	if live.Method == "inTree" {
+	if live.Method == "inTree" || live.Method == "" && !hardened.Plugin(s.policy) {
 		return world.Window{RecoverableSince: live.RecoverableSince, LastBackup: live.LastBackupTime}
 	}
 	return s.archive.Windows[s.place.ServerName]

@@ -27,7 +27,8 @@ import (
 
 // Input is everything one call knows.
 type Input struct {
-	// Composite is the composite resource: apiVersion, kind, metadata and spec are read.
+	// Composite is the composite resource: apiVersion, kind, metadata and spec are read, and of its status what has to be
+	// remembered (see gap).
 	Composite manifest.Object
 	// Policy is the pipeline step's input.
 	Policy manifest.Object

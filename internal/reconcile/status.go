@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
 
 // Condition is one condition of the composite resource and of the claim.
@@ -40,6 +42,7 @@ const (
 	ReasonCatalogueEmpty   = "CatalogueEmpty"
 	ReasonArchivingFailing = "ArchivingFailing"
 	ReasonNoArchiver       = "NoArchiver"
+	ReasonGap              = "NoBaseBackupSinceGap"
 	ReasonReady            = "ClusterReady"
 	ReasonNotReady         = "ClusterNotReady"
 	ReasonHibernated       = "Hibernated"
@@ -114,11 +117,38 @@ func (s *state) recoverability() Condition {
 		c.Reason, c.Message = ReasonNotRecoverable, "no base backup has been finished yet; the first one starts with the database"
 	case live.Archiving != "True":
 		c.Reason, c.Message = ReasonNotRecoverable, "no WAL has been archived yet"
+	case s.gap() != "":
+		c.Reason, c.Message = ReasonGap, "WAL was archived nowhere for a while: what has been written since can be recovered once a base backup newer than "+s.gap()+" has succeeded"
 	default:
 		c.Status, c.Reason = "True", Recoverable
 		c.Message = fmt.Sprintf("base backups and WAL are in %s%s; status.backup says since when", s.destination(), s.place.ServerName)
 	}
 	return c
+}
+
+// gap is the newest base backup of when WAL was last seen to be archived nowhere, "" once there is a newer one, from which
+// on WAL is complete: neither the plugin's coming back nor archive_mode's lets a backup live that began before. The
+// composite's status remembers it, and not a condition, which any call that fails overwrites. A new composite remembers
+// nothing, and knows only what it sees.
+func (s *state) gap() string {
+	live, last := s.identity.cluster, s.observed.Window.LastBackup
+	before := manifest.String(s.in.Composite, "status", "backup", "gapAfter")
+	switch {
+	case live != nil && live.Unarchived() != "":
+		return newest(last, before)
+	case newest(last, before) != before:
+		return ""
+	}
+	return before
+}
+
+// newest is the later of two moments that Kubernetes reports, or the only one there is.
+func newest(a, b string) string {
+	at, err := time.Parse(time.RFC3339, a)
+	if other, unknown := time.Parse(time.RFC3339, b); err != nil || unknown == nil && !at.After(other) {
+		return b
+	}
+	return a
 }
 
 func (s *state) databaseCondition() Condition {
@@ -254,6 +284,7 @@ func (s *state) status(verdicts []contract.RuleVerdict, bootstrap *v1alpha1.Boot
 			Bucket: s.place.Bucket, Path: s.place.Path, ServerName: s.place.ServerName,
 			LockDays: s.observed.Bucket.LockDays, RetentionDays: s.terms.RetentionDays, Schedule: s.terms.Schedule.Cron,
 			RecoverableSince: s.observed.Window.RecoverableSince, LastBackup: s.observed.Window.LastBackup,
+			GapAfter: s.gap(),
 		},
 		Contract: &v1alpha1.ContractStatus{Verdict: string(contract.Overall(verdicts))},
 	}

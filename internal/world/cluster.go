@@ -183,9 +183,9 @@ func (c *Cluster) archive(t manifest.Tree) {
 	if destination := manifest.String(t, "spec", "backup", "barmanObjectStore", "destinationPath"); destination != "" && c.Method == "" {
 		c.Method, c.Destination = "inTree", destination
 		c.ServerName = manifest.String(t, "spec", "backup", "barmanObjectStore", "serverName")
-		c.RecoverableSince = manifest.String(t, "status", "firstRecoverabilityPoint")
-		c.LastBackupTime = manifest.String(t, "status", "lastSuccessfulBackup")
 	}
+	c.RecoverableSince = manifest.String(t, "status", "firstRecoverabilityPoint")
+	c.LastBackupTime = manifest.String(t, "status", "lastSuccessfulBackup")
 	if c.ServerName == "" && c.Method != "" {
 		c.ServerName = manifest.String(t, "metadata", "name") // Both methods default to the Cluster's name.
 	}
