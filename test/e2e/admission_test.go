@@ -13,9 +13,9 @@ import (
 // breakGlass is the annotation that opens the policies.
 const breakGlass = "database.bizmatters.io/break-glass"
 
-// admissionPolicies: the policies `explain -o vap` prints refuse a cluster administrator what would break the contract
-// by hand, and nobody what has to go on.
-func admissionPolicies(p *play) {
+// guard puts the policies `explain -o vap` prints in force, until lift.
+func (p *play) guard() (policies []kube.Object, lift func()) {
+	p.Helper()
 	out, err := exec.CommandContext(suite.ctx, suite.plane.Binary(), "explain", "-o", "vap",
 		"--composition", filepath.Join(suite.plane.Repository, "apis", "composition-"+p.world.Suffix+".yaml")).Output()
 	if err != nil {
@@ -24,14 +24,13 @@ func admissionPolicies(p *play) {
 		}
 		p.Fatal(err)
 	}
-	policies, err := kube.Parse(out)
-	if err != nil {
+	if policies, err = kube.Parse(out); err != nil {
 		p.Fatal(err)
 	}
 	for _, o := range policies {
 		p.commit(o)
 	}
-	defer func() {
+	return policies, func() {
 		for _, o := range policies {
 			if err := suite.plane.Admin.Delete(suite.ctx, o.Ref()); err != nil {
 				p.Error(err)
@@ -41,7 +40,14 @@ func admissionPolicies(p *play) {
 		p.await(patience, "the policies to end", func() error {
 			return suite.plane.Admin.DryDelete(suite.ctx, p.cluster(liveName))
 		})
-	}()
+	}
+}
+
+// admissionPolicies: the policies refuse a cluster administrator what would break the contract by hand, and nobody what
+// has to go on.
+func admissionPolicies(p *play) {
+	policies, lift := p.guard()
+	defer lift()
 	for _, o := range policies {
 		for _, w := range p.get(o.Ref()).Items("status", "typeChecking", "expressionWarnings") {
 			p.Errorf("%s: the API server warns about its expression: %v", o.Ref(), w)

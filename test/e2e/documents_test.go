@@ -20,7 +20,8 @@ import (
 	"github.com/bizmatters/function-hardened-postgres/test/tools/recipe"
 )
 
-// documented is the claim the pages on deleting and recovering are about.
+// documented is the claim the pages on deleting and recovering are about, which lies in example. Its database and the
+// owner are called like it.
 const documented = "agent-db-v15"
 
 // A command of a page and what becomes of it.
@@ -36,7 +37,7 @@ type step struct {
 const elsewhere = "it speaks to the bucket: test/store runs it"
 
 // documentedCommands types what docs/delete-for-good.md tells people to type, in its order, against a database of that
-// name, and what the runbooks look at while it lives.
+// name and under the admission policies, and what the runbooks look at while it lives.
 func documentedCommands(p *play) {
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		p.Skip("no kubectl on this machine")
@@ -45,19 +46,22 @@ func documentedCommands(p *play) {
 		p.Skip("no jq on this machine")
 	}
 	p.plugin()
+	_, lift := p.guard()
+	defer lift()
 	inner := *p
 	p = &inner
 	p.namespace = "agents"
 	p.commit(kube.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": p.namespace}})
-	noServers := p.servers()
-	claim := p.claim(documented, map[string]any{
-		"size": "small", "version": "15", "storageGB": 20, "connection": map[string]any{"alias": "agent-db"},
-	})
+	node, noServers := p.servers()
+	claim := p.example("agent-db-v15.yaml")
 	p.healthy(claim)
+	if status := p.get(claim.Ref()).Map("status"); status.String("database") != documented || status.String("owner") != documented {
+		p.Errorf("the pages speak of database and owner %s, the claim makes %s and %s", documented, status.String("database"), status.String("owner"))
+	}
 	p.runbooks(noServers == "")
 
 	if noServers == "" {
-		p.handedToPsql()
+		p.handedToPsql(node)
 	}
 
 	page := sections(p, "delete-for-good.md")
@@ -93,15 +97,44 @@ func documentedCommands(p *play) {
 
 	p.drop(claim)
 	p.follow(page["2. Remove the claim from Git"], removal)
-	p.follow(page["3. Delete the Cluster"], []step{
-		{command: "kubectl -n agents delete clusters.postgresql.cnpg.io agent-db-v15", says: "deleted"},
-		{command: "L=", says: ""},
-		{command: "kubectl -n agents delete scheduledbackups", says: "deleted"},
-		{command: "kubectl -n agents delete externalsecrets", says: "deleted"},
-		{command: "kubectl -n agents delete secret", says: "deleted"},
+	p.fromElsewhere()
+	p.await(patience, "the admission policies to be in force", func() error {
+		if err := suite.plane.Admin.DryDelete(suite.ctx, p.cluster(documented)); err == nil {
+			return errors.New("the Cluster can be deleted without a reason")
+		}
+		return nil
 	})
-	p.releasedVolume()
-	p.follow(page["4. The volumes"], []step{{command: "kubectl get pv", says: "pv-of-agent-db-v15-1"}})
+	p.replicationEnds()
+	p.follow(page["3. Delete the Cluster"], []step{
+		{command: "WHY="},
+		{command: "kubectl -n agents annotate clusters.postgresql.cnpg.io agent-db-v15", says: "annotated"},
+		{command: "kubectl -n agents annotate persistentvolumeclaims", says: "annotated"},
+		{command: "kubectl -n agents delete clusters.postgresql.cnpg.io agent-db-v15", says: "deleted"},
+		{command: "kubectl -n agents get persistentvolumeclaims", says: "No resources found"},
+		{command: "L="},
+		{command: "K="}, {command: "K="}, {command: "K="},
+		{command: "kubectl -n agents annotate $K", says: "annotated"},
+		{command: "kubectl -n agents delete $K", says: "deleted"},
+		{command: "kubectl -n agents delete backups", says: "deleted"},
+		{command: "kubectl -n agents annotate secrets", says: "annotated"},
+		{command: "kubectl -n agents delete secrets", says: "deleted"},
+	})
+	volume := p.releasedVolume()
+	commands := page["4. The volumes"]
+	for i, command := range commands {
+		commands[i] = strings.ReplaceAll(command, " NAME ", " "+volume.Name+" ")
+	}
+	p.follow(commands, []step{
+		{command: "kubectl get pv", says: volume.Name},
+		{command: "kubectl annotate persistentvolumes", says: "annotated"},
+		{command: "kubectl patch persistentvolumes", says: "patched"},
+	})
+	if got := p.get(volume).String("spec", "persistentVolumeReclaimPolicy"); got != "Delete" {
+		p.Errorf("the reclaim policy of the volume is %s", got)
+	}
+	if err := suite.plane.Admin.Delete(suite.ctx, volume); err != nil { // As the driver would.
+		p.Error(err)
+	}
 	p.follow(page["5. The bucket"], []step{
 		{command: "aws s3api list-object-versions", notHere: elsewhere},
 		{command: "aws s3 rb", notHere: elsewhere},
@@ -124,10 +157,10 @@ var documentedServers = []string{documented, "agent-db-v16", "agent-db-v15-pitr"
 
 // servers starts a PostgreSQL server for each of them and gives them Pods, in which kubectl can execute programs. Where
 // this machine has no PostgreSQL it says so.
-func (p *play) servers() (missing string) {
+func (p *play) servers() (node *cloud.Node, missing string) {
 	p.Helper()
 	if _, err := postgres.Binaries(); err != nil {
-		return err.Error()
+		return nil, err.Error()
 	}
 	node, err := cloud.NewNode(suite.ctx, documentedServers...)
 	if err != nil {
@@ -144,14 +177,15 @@ func (p *play) servers() (missing string) {
 		}
 	})
 	for _, database := range documentedServers {
-		// What the pages take for granted: the claim's database, and what the application and a replication made in it.
+		// What the pages take for granted: the claim's database, which a copy has under the same name, and what the
+		// application and a replication made in it.
 		for _, sql := range []struct{ in, statements string }{
-			{"postgres", "CREATE ROLE agent_db"}, {"postgres", "CREATE ROLE cnpg_metrics_exporter"},
-			{"postgres", "CREATE DATABASE agent_db OWNER agent_db"},
-			{"agent_db", "CREATE TABLE orders (created_at timestamptz)"},
-			{"agent_db", "CREATE ROLE agent_db_v16_publisher"},
-			{"agent_db", "CREATE PUBLICATION agent_db_v16 FOR ALL TABLES"},
-			{"agent_db", "CREATE SUBSCRIPTION agent_db_v16 CONNECTION 'dbname=agent_db' PUBLICATION agent_db_v16 WITH (connect = false, slot_name = NONE)"},
+			{"postgres", `CREATE ROLE "agent-db-v15"`}, {"postgres", "CREATE ROLE cnpg_metrics_exporter"},
+			{"postgres", `CREATE DATABASE "agent-db-v15" OWNER "agent-db-v15"`},
+			{documented, "CREATE TABLE orders (created_at timestamptz)"},
+			{documented, "CREATE ROLE agent_db_v16_publisher"},
+			{documented, "CREATE PUBLICATION agent_db_v16 FOR ALL TABLES"},
+			{documented, "CREATE SUBSCRIPTION agent_db_v16 CONNECTION 'dbname=agent-db-v15' PUBLICATION agent_db_v16 WITH (connect = false, slot_name = NONE)"},
 		} {
 			if err := node.SQL(suite.ctx, database, sql.in, sql.statements); err != nil {
 				p.Fatal(err)
@@ -165,12 +199,18 @@ func (p *play) servers() (missing string) {
 			}
 		})
 	}
-	return ""
+	return node, ""
 }
 
-// handedToPsql types what the other pages tell people to ask a database.
-func (p *play) handedToPsql() {
+// handedToPsql types what the other pages tell people to ask a database. Each has to speak of something that is there: a
+// question about a database of another name is answered too, with nothing.
+func (p *play) handedToPsql(node *cloud.Node) {
 	p.Helper()
+	application := make(chan error, 1)
+	go func() { application <- node.SQL(suite.ctx, documented, documented, "SELECT pg_sleep(600)") }()
+	p.await(patience, "the application to be connected", func() error {
+		return node.SQL(suite.ctx, documented, documented, "SELECT 1 / count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND pid <> pg_backend_pid()")
+	})
 	typed := 0
 	for _, page := range []string{"upgrade.md", "recover.md"} {
 		commands := sections(p, page)
@@ -180,15 +220,131 @@ func (p *play) handedToPsql() {
 					continue
 				}
 				typed++
-				if out, err := p.try(command); err != nil || strings.Contains(out, "ERROR") {
-					p.Errorf("%s: %s\nsays %s: %v", page, command, out, err)
+				out, err := p.try(command)
+				if err != nil || strings.Contains(out, "ERROR") || strings.Contains(out, "(0 rows)") || strings.TrimSpace(out) == "" {
+					p.Errorf("%s: %s\nsays %q: %v", page, command, out, err)
 				}
 			}
 		}
 	}
-	if typed < 7 { //nolint:mnd // As many as there were when this was written.
+	if typed < 10 { //nolint:mnd // As many as there were when this was written.
 		p.Errorf("only %d commands for psql were found", typed)
 	}
+	select {
+	case err := <-application:
+		if err == nil || !strings.Contains(err.Error(), "terminating connection") {
+			p.Errorf("the application's session ended by itself: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		p.Error("the application is still connected: what stops the writes has not ended its session")
+	}
+	p.oneTableBack(node)
+}
+
+// oneTableBack copies a table from a recovered database into the one somebody dropped it in.
+func (p *play) oneTableBack(node *cloud.Node) {
+	p.Helper()
+	if err := node.SQL(suite.ctx, documented, documented, "DROP TABLE orders"); err != nil {
+		p.Fatal(err)
+	}
+	script := strings.Join(sections(p, "recover.md")["One table back"], "\n")
+	if out, err := p.try("set -e; cd " + p.TempDir() + "\n" + script); err != nil {
+		p.Errorf("recover.md: %s\nsays %s: %v", script, out, err)
+	}
+	if err := node.SQL(suite.ctx, documented, documented, "SELECT FROM orders"); err != nil {
+		p.Errorf("the table is not back: %v", err)
+	}
+}
+
+// example reads a claim of the directory example.
+func (p *play) example(file string) kube.Object {
+	p.Helper()
+	raw, err := os.ReadFile(filepath.Join(suite.plane.Repository, "example", file))
+	if err != nil {
+		p.Fatal(err)
+	}
+	documents, err := kube.Parse(raw)
+	if err != nil || len(documents) != 1 {
+		p.Fatalf("%s is not one claim: %v", file, err)
+	}
+	return documents[0]
+}
+
+// fromElsewhere gives the database what one has besides that was recovered from another one's archive or copied by
+// logical replication: the page is for those, too.
+func (p *play) fromElsewhere() {
+	p.Helper()
+	keys := p.get(p.ref("external-secrets.io/v1", "ExternalSecret", documented+"-archive-keys")).Copy().Set(documented+"-source-keys", "spec", "target", "name")
+	archive := p.get(p.ref("barmancloud.cnpg.io/v1", "ObjectStore", documented+"-archive"))
+	for _, o := range append(p.publisher(documented),
+		kube.Object{"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": p.owned(documented, "-source-keys"), "spec": keys.At("spec")},
+		kube.Object{"apiVersion": "barmancloud.cnpg.io/v1", "kind": "ObjectStore", "metadata": p.owned(documented, "-source"), "spec": archive.At("spec")},
+	) {
+		p.commit(o)
+	}
+	p.await(patience, "the keys to the source's archive", func() error {
+		_, err := suite.plane.Admin.Get(suite.ctx, p.ref("v1", "Secret", documented+"-source-keys"))
+		return err
+	})
+}
+
+// replicationEnds types what removes the password of a logical replication.
+func (p *play) replicationEnds() {
+	p.Helper()
+	const typed, nothing = "asked before", "nothing is replicated"
+	objects := p.publisher("agent-db-v16")
+	for _, o := range objects {
+		p.commit(o)
+	}
+	p.follow(sections(p, "upgrade.md")["With logical replication"], []step{
+		{command: "kubectl cnpg psql -n agents agent-db-v16", notHere: typed},
+		{command: "kubectl -n agents delete subscriptions", notHere: nothing},
+		{command: "kubectl cnpg psql -n agents agent-db-v15", notHere: typed},
+		{command: "kubectl -n agents delete publications", notHere: nothing},
+		{command: "kubectl -n agents delete databaseroles", notHere: nothing},
+		{command: "kubectl cnpg psql -n agents agent-db-v15", notHere: typed},
+		{command: "kubectl -n agents annotate externalsecrets", says: "annotated"},
+		{command: "kubectl -n agents delete externalsecrets", says: "deleted"},
+	})
+	for _, o := range objects {
+		if p.exists(o.Ref()) {
+			p.Errorf("%s outlives the replication", o.Ref())
+		}
+	}
+}
+
+// publisher are the objects that hold the password of a claim's logical replication.
+func (p *play) publisher(claim string) []kube.Object {
+	const suffix = "-publisher"
+	name := claim + suffix
+	return []kube.Object{
+		{
+			"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "metadata": p.owned(claim, suffix),
+			"spec": map[string]any{"length": 32, "digits": 8, "symbols": 0, "noUpper": false, "allowRepeat": true},
+		},
+		{
+			"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": p.owned(claim, suffix),
+			"spec": map[string]any{
+				"refreshPolicy": "CreatedOnce",
+				"target": map[string]any{
+					"name": name, "creationPolicy": "Orphan", "deletionPolicy": "Retain",
+					"template": map[string]any{"engineVersion": "v2", "data": map[string]any{"password": "{{ .password }}"}},
+				},
+				"dataFrom": []any{map[string]any{"sourceRef": map[string]any{"generatorRef": map[string]any{
+					"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "name": name,
+				}}}},
+			},
+		},
+		// Its template gives it no labels.
+		{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": p.namespace}},
+	}
+}
+
+// owned is the metadata of one of a claim's objects.
+func (p *play) owned(claim, suffix string) map[string]any {
+	return map[string]any{"name": claim + suffix, "namespace": p.namespace, "labels": map[string]any{
+		"database.bizmatters.io/claim": claim, "database.bizmatters.io/claim-namespace": p.namespace, "database.bizmatters.io/protected": "true",
+	}}
 }
 
 // drop removes the claim's file from Git.
@@ -200,7 +356,7 @@ func (p *play) drop(claim kube.Object) {
 }
 
 // releasedVolume stands for the disk of the first instance: no provisioner runs that would have made it.
-func (p *play) releasedVolume() {
+func (p *play) releasedVolume() kube.Ref {
 	p.Helper()
 	volume := kube.MustParse(`
 apiVersion: v1
@@ -218,6 +374,7 @@ spec:
 	if _, err := suite.plane.Admin.Patch(suite.ctx, volume.Ref(), "status", kube.Object{"status": map[string]any{"phase": "Released"}}); err != nil {
 		p.Fatal(err)
 	}
+	return volume.Ref()
 }
 
 // nothingLeft asserts that the page forgets nothing: of the database only the stable name is left, which others may use.
@@ -231,13 +388,26 @@ func (p *play) nothingLeft() {
 		}
 		return nil
 	})
-	left := p.shell("kubectl -n agents get secrets,configmaps,serviceaccounts,services,externalsecrets.external-secrets.io -o name")
-	for line := range strings.Lines(left) {
-		if strings.Contains(line, documented) {
-			p.Errorf("the page forgets %s", strings.TrimSpace(line))
+	// The garbage collector may still be at work; what the page forgets stays.
+	p.await(patience, "nothing to be left that bears the name", func() error {
+		var left []string
+		for line := range strings.Lines(p.shell("kubectl -n agents get " + kindsOfADatabase + " -o name")) {
+			if strings.Contains(line, documented) || strings.Contains(line, "error") {
+				left = append(left, strings.TrimSpace(line))
+			}
 		}
-	}
+		if len(left) > 0 {
+			return fmt.Errorf("the page forgets %s", strings.Join(left, ", "))
+		}
+		return nil
+	})
 }
+
+// kindsOfADatabase is whatever a database consists of, whoever made it.
+const kindsOfADatabase = "secrets,configmaps,serviceaccounts,services,persistentvolumeclaims,poddisruptionbudgets.policy," +
+	"roles.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io,externalsecrets.external-secrets.io,secretstores.external-secrets.io," +
+	"passwords.generators.external-secrets.io,objectstores.barmancloud.cnpg.io,clusters.postgresql.cnpg.io,scheduledbackups.postgresql.cnpg.io," +
+	"backups.postgresql.cnpg.io,podmonitors.monitoring.coreos.com,prometheusrules.monitoring.coreos.com"
 
 // follow runs the commands of a section. Each has to be the next known one, so that whoever changes the page decides how
 // it is shown to be right.
@@ -316,7 +486,7 @@ func (p *play) runbooks(servers bool) {
 			}
 			ran = append(ran, command)
 			// Of a pipeline the first part counts: grep ends with 1 where there is nothing to find, as there should be.
-			got := p.shell("set -e; NS=agents DB=agent-db-v15 PRIMARY=agent-db-v15-1 POD=agent-db-v15-1 DATABASE=agent_db db=agent_db; kubectl() { command kubectl \"$@\" || echo FAILED; }; " + command)
+			got := p.shell("set -e; NS=agents DB=agent-db-v15 PRIMARY=agent-db-v15-1 POD=agent-db-v15-1 DATABASE=agent-db-v15 db=agent-db-v15; kubectl() { command kubectl \"$@\" || echo FAILED; }; " + command)
 			if strings.Contains(got, "FAILED") || strings.Contains(got, "error:") || strings.Contains(got, "ERROR:") {
 				p.Errorf("%s: %s\nsays %s", filepath.Base(page), command, got)
 			}
@@ -339,6 +509,9 @@ func sections(p *play, page string) map[string][]string {
 	heading, inside, command := "", false, ""
 	for line := range strings.Lines(string(raw)) {
 		line = strings.TrimRight(line, "\n")
+		if item := strings.TrimLeft(line, " "); strings.HasPrefix(item, "```") || strings.HasPrefix(item, "$ ") {
+			line = item // Code inside a list is indented.
+		}
 		switch {
 		case strings.HasPrefix(line, "```"):
 			inside = line == "```console"

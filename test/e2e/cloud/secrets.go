@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"strconv"
 	"text/template"
 	"time"
@@ -33,11 +34,14 @@ func (c *Cloud) externalSecret(ctx context.Context, o kube.Object) error {
 		return failed("could not apply template", err)
 	}
 	namespace, target := o.String("metadata", "namespace"), o.String("spec", "target", "name")
+	labels := map[string]any{}
+	if len(o.Map("spec", "target", "template")) == 0 { // Where nothing says how the Secret looks, it looks like the ExternalSecret.
+		maps.Copy(labels, o.Map("metadata", "labels"))
+	}
+	labels["reconcile.external-secrets.io/managed"] = "true"
 	secret := kube.Object{
 		"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
-		"metadata": map[string]any{
-			"name": target, "namespace": namespace, "labels": map[string]any{"reconcile.external-secrets.io/managed": "true"},
-		},
+		"metadata": map[string]any{"name": target, "namespace": namespace, "labels": labels},
 	}
 	if policy := o.String("spec", "target", "creationPolicy"); policy == "Owner" || policy == "" {
 		secret.Set([]any{map[string]any{
