@@ -54,6 +54,13 @@ func documentedCommands(p *play) {
 	p.commit(kube.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": p.namespace}})
 	node, noServers := p.servers()
 	claim := p.example("agent-db-v15.yaml")
+	// The operator makes a volume claim only where nobody says that the instances run already.
+	suite.cloud.Abandon(p.namespace, documented)
+	p.commit(claim)
+	p.await(patience, "the first volume claim", func() error {
+		_, err := suite.plane.Admin.Get(suite.ctx, p.ref("v1", "PersistentVolumeClaim", documented+"-1"))
+		return err
+	})
 	p.healthy(claim)
 	if status := p.get(claim.Ref()).Map("status"); status.String("database") != documented || status.String("owner") != documented {
 		p.Errorf("the pages speak of database and owner %s, the claim makes %s and %s", documented, status.String("database"), status.String("owner"))
