@@ -213,6 +213,7 @@ var meant = map[string]string{
 	"spec.failoverDelay":                         "CNPG-1.4: promotion waits for nothing",
 	"spec.monitoring.enablePodMonitor":           "CNPG-5.1: never both",
 	"spec.postgresql.enableAlterSystem":          "ZDL-09",
+	"spec.suspend":                               "CNPG-3.1: ours, so that it is set back",
 	"spec.forProvider.forceDestroy":              "CNPG-4.3",
 	"spec.forProvider.rule.filter.prefix":        "ZDL-02: the whole bucket",
 	"spec.forProvider.rule.bucketKeyEnabled":     "without a KMS key there is no bucket key",
