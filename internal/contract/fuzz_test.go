@@ -132,7 +132,7 @@ func FuzzParameters(f *testing.F) {
 		if safe, carries := safeSettings[plain]; carries && !safe(reading(value)) {
 			t.Errorf("%s = %q passes", name, value)
 		}
-		if strings.HasPrefix(plain, "include") || strings.HasPrefix(plain, "recovery_target") || strings.ContainsAny(name, "=\n#'") || strings.ContainsAny(value, "\n\r\x00") {
+		if strings.HasPrefix(plain, "include") || strings.ContainsAny(name, "=\n#'") || strings.ContainsAny(value, "\n\r\x00") {
 			t.Errorf("%s = %q passes", name, value)
 		}
 	})
@@ -160,6 +160,8 @@ var safeSettings = map[string]func(value string) bool{
 	"archive_mode": never, "archive_command": never, "archive_library": never, "archive_cleanup_command": never, "restore_command": never,
 	"synchronous_standby_names": never, "synchronized_standby_slots": never, "primary_conninfo": never, "primary_slot_name": never, "hot_standby": never,
 	"data_sync_retry": never, "restart_after_crash": never, "allow_system_table_mods": never, "data_directory": never, "config_file": never, "hba_file": never,
+	"recovery_target": never, "recovery_target_action": never, "recovery_target_inclusive": never, "recovery_target_lsn": never, "recovery_target_name": never,
+	"recovery_target_time": never, "recovery_target_timeline": never, "recovery_target_xid": never, "recovery_end_command": never, "recovery_min_apply_delay": never,
 	"ident_file": never, "shared_preload_libraries": never, "ssl": never, "listen_addresses": never, "port": never,
 }
 

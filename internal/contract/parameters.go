@@ -213,7 +213,7 @@ func judgeSynchronousCommit(value string) string {
 	case "local":
 		return "commits are acknowledged before any standby has them: losing the primary loses them"
 	}
-	if on, ok := postgresBool(v); ok && on {
+	if on, ok := postgresBool(value); ok && on {
 		return ""
 	}
 	return "commits are acknowledged before they are safe anywhere: losing the primary loses them"

@@ -48,6 +48,7 @@ func TestJudgeParameters(t *testing.T) {
 		"RemoteApply":            {"stronger than on", "synchronous_commit", "remote_apply", ""},
 		"SynchronousTrue":        {"PostgreSQL takes a boolean for on", "synchronous_commit", "true", ""},
 		"SynchronousLocal":       {"the primary's disk alone", "synchronous_commit", "'Local'", "CNPG-1.2"},
+		"SynchronousHalfQuoted":  {"a quote inside is no boolean", "synchronous_commit", "'1  '  '", "CNPG-1.2"},
 		"SynchronousNothing":     {"nothing is nothing", "synchronous_commit", "", "CNPG-1.2"},
 		"Logical":                {"more WAL than replica", "wal_level", "logical", ""},
 		"SlotsUnlimited":         {"-1 is no limit", "max_slot_wal_keep_size", "-1", ""},
