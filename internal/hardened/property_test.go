@@ -335,7 +335,7 @@ func (g generator) world() world.View {
 		"reclaimPolicy": "Retain", "volumeBindingMode": "WaitForFirstConsumer", "allowVolumeExpansion": true,
 	}
 	return world.View{Required: map[string][]manifest.Tree{
-		"cluster": nil, "archive": nil, "bootstrap-own-source": nil,
+		"cluster": nil, "archive": nil, "schedule": nil, "bootstrap-own-source": nil,
 		"storage-class":            {class},
 		"bootstrap-source-cluster": {source},
 		"bootstrap-source-archive": {archive},

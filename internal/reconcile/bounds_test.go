@@ -52,6 +52,8 @@ func TestStatusIsBounded(t *testing.T) {
 				w.Required["cluster"], w.Required["archive"] = nil, nil
 				delete(w.Observed, hardened.Cluster)
 				delete(w.Observed, hardened.ObjectStore)
+				delete(w.Observed, hardened.ScheduledBackup)
+				w.Required["schedule"] = nil
 			}
 			out := w.Ask()
 			if out.Status == nil {

@@ -21,18 +21,21 @@ type kind struct {
 	field []string
 	// wanted is the end of "waiting for …", or of a finding.
 	wanted string
-	// needed is nil where every policy needs it.
+	// needed is nil where every policy needs it. Otherwise it is still looked up: what another policy left may be of it.
 	needed func(*v1beta1.Policy) bool
 	// rule is broken, but nothing waits, where the database can live without the kind.
 	rule string
 }
+
+// askObjectStores is the question whether the barman-cloud plugin is there.
+const askObjectStores = "schema-object-store"
 
 // kinds are looked up until the database exists. From then on they are evidently there, and their schemas, some of them
 // hundreds of kilobytes, do not have to travel with every call.
 var kinds = []kind{
 	{ask: "schema-cluster", SchemaSelector: world.SchemaSelector{APIVersion: "postgresql.cnpg.io/v1", Kind: "Cluster"}, definition: "clusters.postgresql.cnpg.io",
 		field: []string{"spec", "properties", "primaryLease"}, wanted: "CloudNativePG 1.30 or newer to be installed (no Cluster with spec.primaryLease in postgresql.cnpg.io/v1)"},
-	{ask: "schema-object-store", SchemaSelector: world.SchemaSelector{APIVersion: "barmancloud.cnpg.io/v1", Kind: "ObjectStore"}, definition: "objectstores.barmancloud.cnpg.io",
+	{ask: askObjectStores, SchemaSelector: world.SchemaSelector{APIVersion: "barmancloud.cnpg.io/v1", Kind: "ObjectStore"}, definition: "objectstores.barmancloud.cnpg.io",
 		needed: hardened.Plugin, wanted: "the barman-cloud plugin to be installed (no ObjectStore in barmancloud.cnpg.io/v1)"},
 	{ask: "schema-external-secret", SchemaSelector: world.SchemaSelector{APIVersion: "external-secrets.io/v1", Kind: "ExternalSecret"}, definition: "externalsecrets.external-secrets.io",
 		wanted: "External Secrets Operator to be installed (no ExternalSecret in external-secrets.io/v1)"},
@@ -47,11 +50,9 @@ func (s *state) schemas() map[string]world.SchemaSelector {
 	if s.policy == nil || !s.in.AsksSchemas || s.identity.composed {
 		return nil
 	}
-	asks := map[string]world.SchemaSelector{}
+	asks := make(map[string]world.SchemaSelector, len(kinds))
 	for _, k := range kinds {
-		if k.needed == nil || k.needed(s.policy) {
-			asks[k.ask] = k.SchemaSelector
-		}
+		asks[k.ask] = k.SchemaSelector
 	}
 	return asks
 }
@@ -104,6 +105,18 @@ func (k kind) defined(definition manifest.Tree, field []string) bool {
 	return false
 }
 
+// lacks says whether the control plane has said that it does not have a kind, twice where it was asked twice.
+func (s *state) lacks(ask string) bool {
+	for _, k := range kinds {
+		if k.ask == ask && s.schemas() != nil {
+			there, _ := s.there(k, nil)
+			_, defined := s.in.World.Answer(k.askDefinition())
+			return !there && defined
+		}
+	}
+	return false
+}
+
 // askable says whether objects of a kind may be asked for: asking for one the control plane does not know fails the
 // whole pipeline, with a message nobody understands.
 func (s *state) askable(apiVersion, name string) bool {
@@ -127,7 +140,7 @@ func (s *state) judgeKinds() {
 		if _, ask := asked[k.ask]; !ask {
 			continue
 		}
-		if there, answered := s.there(k, k.field); there || !answered {
+		if there, answered := s.there(k, k.field); there || !answered || k.needed != nil && !k.needed(s.policy) {
 			continue
 		}
 		if k.rule == "" {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,6 +51,9 @@ type identity struct {
 	foreign *world.Cluster
 }
 
+// there is the living Cluster of this name, whoever's it is.
+func (i identity) there() *world.Cluster { return cmp.Or(i.cluster, i.foreign) }
+
 // requirements are the objects this claim wants to see. They follow from claim and policy and from what exists, not from
 // earlier answers about objects, so they come to rest.
 func (s *state) requirements() map[string]world.Selector {
@@ -61,10 +65,10 @@ func (s *state) requirements() map[string]world.Selector {
 		askCluster:      {APIVersion: "postgresql.cnpg.io/v1", Kind: "Cluster", Namespace: ns, Name: name},
 		askStorageClass: {APIVersion: "storage.k8s.io/v1", Kind: "StorageClass", Name: s.policy.StorageClassName},
 	}
-	if _, seen := s.in.World.Wrapped(hardened.ObjectStore); hardened.Plugin(s.policy) && !seen {
+	if s.asksArchive() {
 		asks[askArchive] = world.Selector{APIVersion: "barmancloud.cnpg.io/v1", Kind: "ObjectStore", Namespace: ns, Name: hardened.ObjectStoreName(name)}
 	}
-	if _, seen := s.in.World.Wrapped(hardened.ScheduledBackup); !hardened.Plugin(s.policy) && !seen {
+	if _, seen := s.in.World.Wrapped(hardened.ScheduledBackup); !seen {
 		asks[askSchedule] = world.Selector{APIVersion: "postgresql.cnpg.io/v1", Kind: "ScheduledBackup", Namespace: ns, Name: name}
 	}
 	maps.Copy(asks, bootstrap.Asks(s.claim, s.policy))
@@ -115,28 +119,6 @@ func (s *state) observe() {
 	if s.identity.cluster != nil {
 		s.adopt(s.identity.cluster)
 	}
-}
-
-// lookForArchive finds out what the archive of this name holds. The plugin's ObjectStore says so. The in-tree method has
-// none, and its ScheduledBackup, which outlives the Cluster, says at least whether there has been a backup.
-func (s *state) lookForArchive() {
-	role, ask := hardened.ObjectStore, askArchive
-	if !hardened.Plugin(s.policy) {
-		role, ask = hardened.ScheduledBackup, askSchedule
-	}
-	t, known := s.in.World.Wrapped(role)
-	if !known {
-		t, known = s.in.World.Answer(ask)
-	}
-	switch {
-	case t == nil:
-	case hardened.Plugin(s.policy):
-		s.archive = world.ArchiveOf(t)
-	default:
-		s.archived = manifest.String(t, "status", "lastScheduleTime") != ""
-	}
-	// Where a living Cluster archives in-tree, it says itself.
-	s.archiveKnown = known || !hardened.Plugin(s.policy) && s.identity.cluster != nil
 }
 
 // lookAt tells this claim's own living Cluster from somebody else's.
@@ -203,24 +185,29 @@ func (s *state) judgeIdentity() {
 	}
 	if live := s.identity.cluster; live != nil {
 		s.refuse(contract.JudgeFrozen(s.asked, s.policy.StorageClassName, live))
-		s.judgePlace(live, wanted)
+		s.judgeObjectStore(live)
+		s.judgePlace(wanted)
 		return
 	}
 	if !s.identity.known {
 		return
 	}
 	if s.identity.composed {
-		// What has archived has lived, whatever became of its Object.
-		s.identity.deleted = s.identity.deleted || s.archived || s.archive.Windows[wanted.ServerName].RecoverableSince != ""
+		// What has archived has lived, whatever became of its Object. With the archive it says to come from, a claim has named
+		// an earlier life's backups, and its own database may still have to be made.
+		s.identity.deleted = s.identity.deleted || s.archived && !statesArchive(c) || s.archive.Windows[wanted.ServerName].RecoverableSince != ""
+		s.judgePlace(wanted)
+		s.remember()
 		return
 	}
+	s.judgePlace(wanted)
 	if s.archived && !statesArchive(c) {
 		s.refuse(contract.Findings{{
 			Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
 			Message: fmt.Sprintf("the database is gone and its ScheduledBackup has made backups: s3://%s/%s is full. A new database of its name, empty or made once more from its source, could not archive there: CloudNativePG would call it ready while nothing is backed up",
 				wanted.Bucket, wanted.Path),
-			Fix: fmt.Sprintf("choose another name, with spec.bootstrap.recovery.archive: {bucket: %s, path: %s, serverName: …, version: …} to bring the database back; if the folder really is empty, delete ScheduledBackup %s",
-				wanted.Bucket, wanted.Path, c.Name),
+			Fix: fmt.Sprintf("choose another name, with %s to bring the database back; if the folder really is empty, delete ScheduledBackup %s",
+				stating(s.destination(), "…"), c.Name),
 		}})
 		s.wait.database = append(s.wait.database, "a name whose archive is empty") // Waived or not.
 		return
@@ -233,13 +220,26 @@ func (s *state) judgeIdentity() {
 	if slices.Contains(full, wanted.ServerName) {
 		server = wanted.ServerName
 	}
+	back := fmt.Sprintf("spec.bootstrap.recovery: {source: %s}", c.Name)
+	if !hardened.Plugin(s.policy) {
+		back = stating(s.destination(), server) // Without the plugin nobody reads its ObjectStore.
+	}
 	s.refuse(contract.Findings{{
 		Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
-		Message: fmt.Sprintf("the database is gone and its archive is full: s3://%s/%s/%s can be recovered. A new, empty database of its name would pass for it; in the same folder it could not even archive: CloudNativePG would call it ready while nothing is backed up",
-			wanted.Bucket, wanted.Path, server),
-		Fix: fmt.Sprintf("write spec.bootstrap.recovery: {source: %s} to bring it back, or choose another name for an empty database", c.Name),
+		Message: fmt.Sprintf("the database is gone and its archive is full: %s%s can be recovered. A new, empty database of its name would pass for it; in the same folder it could not even archive: CloudNativePG would call it ready while nothing is backed up",
+			s.destination(), server),
+		Fix: fmt.Sprintf("write %s to bring it back, or choose another name for an empty database", back),
 	}})
 	s.wait.database = append(s.wait.database, "spec.bootstrap.recovery to bring back what its full archive holds") // Waived or not.
+}
+
+// remember takes over what is known of a database that is gone: what its claim would archive as today may be another name,
+// and whoever brings it back reads this one.
+func (s *state) remember() {
+	if last := s.last(); s.identity.deleted && last != nil {
+		s.place.ServerName = s.incarnation(last)
+		s.observed.Window = s.window(last)
+	}
 }
 
 // statesArchive says whether a claim names the folder its data comes from, and so has looked into the archive.
@@ -262,45 +262,23 @@ func (s *state) incarnation(live *world.Cluster) string {
 	return s.place.ServerName
 }
 
-// judgePlace refuses to move the archive of a living database (ZDL-08): WAL would go on in the new place while the base
-// backups it belongs to lie in the old one.
-func (s *state) judgePlace(live *world.Cluster, wanted hardened.Place) {
-	if live.Method == "plugin" {
-		if live.ObjectStore != hardened.ObjectStoreName(s.claim.Name) {
-			s.refuse(contract.Findings{{
-				Rule: "ZDL-08", Path: "metadata.name", Value: s.claim.Name,
-				Message: fmt.Sprintf("the living Cluster archives through ObjectStore %q, which is not the one this function manages", live.ObjectStore),
-				Fix:     "move the database into a new claim with bootstrap.recovery, or let the Cluster archive through ObjectStore " + hardened.ObjectStoreName(s.claim.Name),
-			}})
-		}
-	}
-	destination, want := s.destination(), "s3://"+wanted.Bucket+"/"+wanted.Path+"/"
-	if destination == want {
+// judgeObjectStore refuses to manage the archive of a living database through another ObjectStore than it uses.
+func (s *state) judgeObjectStore(live *world.Cluster) {
+	if live.Method != "plugin" || live.ObjectStore == hardened.ObjectStoreName(s.claim.Name) {
 		return
 	}
 	s.refuse(contract.Findings{{
-		Rule: "ZDL-08", Path: "bucket", Value: want,
-		Message: fmt.Sprintf("the living database archives into %s: moving the archive would part its WAL from the base backups it belongs to", destination),
-		Fix:     "put the bucket's mode, name, prefix and salt in the platform's policy back to what they were",
+		Rule: "ZDL-08", Path: "metadata.name", Value: s.claim.Name,
+		Message: fmt.Sprintf("the living Cluster archives through ObjectStore %q, which is not the one this function manages", live.ObjectStore),
+		Fix:     "move the database into a new claim with bootstrap.recovery, or let the Cluster archive through ObjectStore " + hardened.ObjectStoreName(s.claim.Name),
 	}})
 }
 
-// destination is where the database archives: where a living one really does, as far as that is known.
-func (s *state) destination() string {
-	at := s.archive.Destination
-	if live := s.identity.cluster; live != nil && live.Method == "inTree" {
-		at = live.Destination
-	}
-	if at == "" {
-		at = "s3://" + s.place.Bucket + "/" + s.place.Path
-	}
-	return strings.TrimSuffix(at, "/") + "/"
-}
-
 // window is the recovery window of the living incarnation. Where somebody has taken the archiver away, the policy says
-// which one it was.
+// which one it was. Where the method has just become in-tree, what the plugin has backed up lies in the same folder.
 func (s *state) window(live *world.Cluster) world.Window {
-	if live.Method == "inTree" || live.Method == "" && !hardened.Plugin(s.policy) {
+	inTree := live.Method == "inTree" || live.Method == "" && !hardened.Plugin(s.policy)
+	if plugins := live.RecoverableSince == "" && live.Destination != "" && live.Destination == s.archive.Destination; inTree && !plugins {
 		return world.Window{RecoverableSince: live.RecoverableSince, LastBackup: live.LastBackupTime}
 	}
 	return s.archive.Windows[s.place.ServerName]
@@ -308,11 +286,8 @@ func (s *state) window(live *world.Cluster) world.Window {
 
 // bootstrap decides where the first data comes from.
 func (s *state) bootstrap() bootstrap.Plan {
-	live := s.identity.cluster
-	if live == nil && s.identity.deleted {
-		live = s.last() // Gone, and never made again: what it was made from stays as it was.
-	}
-	plan := bootstrap.Make(s.claim, s.policy, s.place, live, s.in.World, s.in.Now)
+	// Where it is gone it is never made again: what it was made from stays as it was.
+	plan := bootstrap.Make(s.claim, s.policy, s.place, s.lived(), s.in.World, s.in.Now)
 	if s.identity.deleted && plan.Status != nil {
 		plan.Status.Message = "the Cluster is gone; DatabaseReady says what to do"
 	}

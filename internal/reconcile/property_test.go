@@ -137,7 +137,7 @@ func wounded(healthy *fixture.World, seed uint64) (w *fixture.World, broken map[
 		}
 	}
 	if young {
-		w.Required["schedule"] = nil // The in-tree method asks while there is none.
+		w.Required["schedule"] = nil // Asked for while there is none.
 	}
 	return w, broken, story
 }
@@ -195,9 +195,9 @@ func TestMissingKinds(t *testing.T) {
 	}{
 		"NothingAnswered":   {reason: "Objects are asked for once the kinds are known.", asks: []string{"storage-class"}},
 		"WithoutCNPG":       {reason: "The operator is missing.", without: "schema-cluster", want: "CloudNativePG 1.30 or newer to be installed (no Cluster with spec.primaryLease in postgresql.cnpg.io/v1)", asks: []string{"archive", "definition-cluster", "storage-class"}},
-		"WithoutPlugin":     {reason: "The plugin is missing.", without: "schema-object-store", want: "the barman-cloud plugin to be installed (no ObjectStore in barmancloud.cnpg.io/v1)", asks: []string{"cluster", "definition-object-store", "storage-class"}},
-		"WithoutESO":        {reason: "External Secrets is missing.", without: "schema-external-secret", want: "External Secrets Operator to be installed (no ExternalSecret in external-secrets.io/v1)", asks: []string{"archive", "cluster", "definition-external-secret", "storage-class"}},
-		"WithoutPrometheus": {reason: "A database can live without Prometheus; the contract is violated and says so.", without: "schema-prometheus-rule", want: "", asks: []string{"archive", "cluster", "definition-prometheus-rule", "storage-class"}},
+		"WithoutPlugin":     {reason: "The plugin is missing.", without: "schema-object-store", want: "the barman-cloud plugin to be installed (no ObjectStore in barmancloud.cnpg.io/v1)", asks: []string{"cluster", "definition-object-store", "schedule", "storage-class"}},
+		"WithoutESO":        {reason: "External Secrets is missing.", without: "schema-external-secret", want: "External Secrets Operator to be installed (no ExternalSecret in external-secrets.io/v1)", asks: []string{"archive", "cluster", "definition-external-secret", "schedule", "storage-class"}},
+		"WithoutPrometheus": {reason: "A database can live without Prometheus; the contract is violated and says so.", without: "schema-prometheus-rule", want: "", asks: []string{"archive", "cluster", "definition-prometheus-rule", "schedule", "storage-class"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,9 @@ var update = flag.Bool("update", false, "rewrite what the cases in testdata/worl
 //	live NAME PATH VALUE              the object behind a wrapping Object is something else
 //	unlive NAME PATH
 //	claim PATH VALUE                  the developer edits the claim
+//	unclaim PATH
 //	policy PATH VALUE                 the platform engineer edits the policy
+//	unpolicy PATH
 //	answer REQUIREMENT PATH VALUE     what answers a requirement is something else
 //	destroy REQUIREMENT               somebody deletes what answers a requirement; copies of it stay stale
 //	unanswered REQUIREMENT            the control plane has not answered yet
@@ -127,8 +129,12 @@ func (s *story) play(line string) {
 		s.remove(w.Live(arg(1)), arg(2))
 	case "claim":
 		s.change(w.Composite, "spec."+arg(1), strings.Join(words[2:], " "))
+	case "unclaim":
+		s.remove(w.Composite, "spec."+arg(1))
 	case "policy":
 		s.change(w.Policy, arg(1), strings.Join(words[2:], " "))
+	case "unpolicy":
+		s.remove(w.Policy, arg(1))
 	case "answer":
 		if len(w.Required[arg(1)]) == 0 {
 			s.t.Fatalf("%q: nothing answers %s", line, arg(1))

@@ -53,8 +53,9 @@ type Cluster struct {
 
 	// Method is "plugin" or "inTree", "" where nothing archives.
 	Method string
-	// ObjectStore is the plugin's; ServerName the incarnation it archives as; Destination the in-tree path.
-	ObjectStore, ServerName, Destination string
+	// ObjectStore is the plugin's; ServerName the incarnation it archives as; Destination the in-tree path, in the store of
+	// Endpoint.
+	ObjectStore, ServerName, Destination, Endpoint string
 
 	// ReadyCondition, Archiving and LastBackup are "True", "False" or "" (not reported, or a backup is running).
 	ReadyCondition, Archiving, LastBackup string
@@ -182,6 +183,7 @@ func (c *Cluster) archive(t manifest.Tree) {
 	}
 	if destination := manifest.String(t, "spec", "backup", "barmanObjectStore", "destinationPath"); destination != "" && c.Method == "" {
 		c.Method, c.Destination = "inTree", destination
+		c.Endpoint = manifest.String(t, "spec", "backup", "barmanObjectStore", "endpointURL")
 		c.ServerName = manifest.String(t, "spec", "backup", "barmanObjectStore", "serverName")
 	}
 	c.RecoverableSince = manifest.String(t, "status", "firstRecoverabilityPoint")

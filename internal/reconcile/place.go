@@ -1,0 +1,193 @@
+package reconcile
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
+	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/world"
+)
+
+// lookForArchive finds out what the archive of this name holds, whichever method has filled it: the policy's may be
+// another one by now, and goes on in the same folder. The plugin's ObjectStore says what is there. The in-tree method has
+// none, and its ScheduledBackup, which outlives the Cluster, says at least whether there has been a backup.
+func (s *state) lookForArchive() {
+	look := func(role, ask string) (t manifest.Tree, known bool) {
+		if t, known = s.in.World.Wrapped(role); !known {
+			t, known = s.in.World.Answer(ask)
+		}
+		return t, known
+	}
+	store, storeKnown := look(hardened.ObjectStore, askArchive)
+	if store != nil {
+		s.archive = world.ArchiveOf(store)
+	}
+	storeKnown = storeKnown || !s.asksArchive() || s.lacks(askObjectStores)
+	schedule, scheduleKnown := look(hardened.ScheduledBackup, askSchedule)
+	if schedule != nil && manifest.String(schedule, "status", "lastScheduleTime") != "" {
+		// The plugin's ObjectStore knows better, where it is left.
+		s.archived = manifest.String(schedule, "spec", "method") != "plugin" || storeKnown && !s.archive.Exists
+	}
+	switch live := s.identity.there(); {
+	case live == nil:
+		s.archiveKnown = storeKnown && scheduleKnown
+	case live.Method == "plugin" || hardened.Plugin(s.policy):
+		s.archiveKnown = storeKnown
+	default:
+		s.archiveKnown = true // Where a living Cluster archives in-tree, it says itself.
+	}
+}
+
+// asksArchive says whether the ObjectStore has to be looked up. Where the policy does without the plugin, its kind need
+// not exist, and asking for a kind that does not exist fails the whole pipeline: so something of the plugin has to be
+// there already, or the control plane has to be able to say that the kind is.
+func (s *state) asksArchive() bool {
+	if _, seen := s.in.World.Wrapped(hardened.ObjectStore); seen {
+		return false
+	}
+	_, composed := s.in.World.Observed[hardened.ObjectStore]
+	live := s.identity.there()
+	return hardened.Plugin(s.policy) || composed || live != nil && live.Method == "plugin" || s.in.AsksSchemas && !s.identity.composed
+}
+
+// lies is where an archive lies, as one description has it.
+type lies struct{ destination, endpoint string }
+
+// archiveLies are the descriptions of this database's archive: as it is, and as this function last asked for it. Which
+// ones they are follows from the method the database archives, or has archived, with.
+func (s *state) archiveLies() []lies {
+	var clusters []world.Cluster
+	if lived := s.lived(); lived != nil {
+		clusters = append(clusters, *lived)
+		if asked, ok := s.in.World.Asked(hardened.Cluster); ok {
+			clusters = append(clusters, world.ClusterOf(asked))
+		}
+	}
+	clusters = slices.DeleteFunc(clusters, func(c world.Cluster) bool { return c.Method == "" }) // Somebody has taken it away.
+	var found []lies
+	if len(clusters) > 0 && clusters[0].Method == "inTree" {
+		for _, c := range clusters {
+			if c.Method == "inTree" {
+				found = append(found, lies{c.Destination, c.Endpoint})
+			}
+		}
+		return found
+	}
+	stores := []world.Archive{s.archive}
+	if asked, ok := s.in.World.Asked(hardened.ObjectStore); ok {
+		stores = append(stores, world.ArchiveOf(asked))
+	}
+	for _, a := range stores {
+		if a.Destination != "" {
+			endpoint, _ := a.Configuration["endpointURL"].(string)
+			found = append(found, lies{a.Destination, endpoint})
+		}
+	}
+	return found
+}
+
+// lived is the Cluster that lives, or the one that is gone; nil where there has been none under this claim.
+func (s *state) lived() *world.Cluster {
+	if s.identity.cluster == nil && s.identity.deleted {
+		return s.last()
+	}
+	return s.identity.cluster
+}
+
+// destination is where the database archives: where it really does, as far as that is known.
+func (s *state) destination() string {
+	at := "s3://" + s.place.Bucket + "/" + s.place.Path
+	if known := s.archiveLies(); len(known) > 0 {
+		at = known[0].destination
+	}
+	return strings.TrimSuffix(at, "/") + "/"
+}
+
+// judgePlace refuses to move an archive that holds something (ZDL-08). Of a living database, WAL would go on in the new
+// place while the base backups it belongs to lie in the old one. Of one that is gone, the description of its archive would
+// be written over, which is all that leads to it.
+func (s *state) judgePlace(wanted hardened.Place) {
+	live := s.identity.cluster
+	full := len(s.archive.Full()) > 0 || s.identity.deleted && s.archived
+	if live == nil && !full {
+		return
+	}
+	whose, why := "the living database archives into", "moving the archive would part its WAL from the base backups it belongs to"
+	if live == nil {
+		whose, why = "the archive of the database that is gone lies in", "its description would be turned to another place, and nothing here would lead to its backups any more"
+	}
+	refuse := func(path, value, message, fix string) {
+		s.refuse(contract.Findings{{Rule: "ZDL-08", Path: path, Value: value, Message: message, Fix: fix}})
+	}
+
+	// A claim that says where its data comes from has looked into the archive; unless it is the one that is gone itself.
+	stated := live == nil && !s.identity.deleted && statesArchive(s.claim)
+	if is, want := s.destination(), "s3://"+wanted.Bucket+"/"+wanted.Path+"/"; is != want && !stated {
+		fix := "put the bucket's mode, name, prefix and salt in the platform's policy back to what they were"
+		if live == nil && !s.identity.deleted {
+			fix += "; or say where the data lies: " + stating(is, "…")
+		}
+		refuse("bucket", want, fmt.Sprintf("%s %s: %s", whose, is, why), fix)
+	}
+
+	want, endpoints := store(s.policy.Bucket.EndpointURL), []string{}
+	for _, known := range s.archiveLies() {
+		endpoints = append(endpoints, store(known.endpoint))
+	}
+	if len(endpoints) > 0 && !slices.Contains(endpoints, want) {
+		fix := fmt.Sprintf("write %q in the platform's policy again", endpoints[0])
+		if endpoints[0] == "" {
+			fix = "remove it from the platform's policy again"
+		}
+		refuse("bucket.endpointURL", want, fmt.Sprintf("%s the store %s: %s", whose, storeName(endpoints[0]), why),
+			fix+"; if both are addresses of one store, with the same bucket, waive ZDL-08 for as long as the change takes")
+	}
+	if regions, want := s.regions(), s.policy.Bucket.Region; len(regions) > 0 && !slices.Contains(regions, want) {
+		refuse("bucket.region", want, fmt.Sprintf("%s region %s: in another one neither its protection nor its archive would be found", whose, regions[0]),
+			fmt.Sprintf("write %q in the platform's policy again", regions[0]))
+	}
+}
+
+// stating is what a claim writes to be restored from a folder whose ObjectStore is of no use to it.
+func stating(destination, server string) string {
+	bucket, path, _ := strings.Cut(strings.TrimPrefix(destination, "s3://"), "/")
+	return fmt.Sprintf("spec.bootstrap.recovery.archive: {bucket: %s, path: %s, serverName: %s, version: …}", bucket, strings.TrimSuffix(path, "/"), server)
+}
+
+// regions are those the bucket's resources have been asked to be in.
+func (s *state) regions() []string {
+	var found []string
+	for _, name := range manifest.SortedKeys(s.in.World.Observed) {
+		t := s.in.World.Observed[name]
+		if region := manifest.String(t, "spec", "forProvider", "region"); region != "" && hardened.Known(name) {
+			found = append(found, region)
+		}
+	}
+	return found
+}
+
+// store is the one form of an endpoint that tells stores apart: "" is AWS, whichever of its own addresses is written. It
+// carries no credentials.
+func store(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[scheme])
+	if name := strings.ToLower(u.Hostname()); strings.HasSuffix(name, ".amazonaws.com") || strings.HasSuffix(name, ".amazonaws.com.cn") {
+		return ""
+	}
+	return scheme + "://" + host + strings.TrimRight(u.Path, "/")
+}
+
+func storeName(store string) string {
+	if store == "" {
+		return "AWS S3"
+	}
+	return store
+}
