@@ -2,7 +2,9 @@ package contract
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/world"
 )
@@ -46,4 +48,58 @@ func JudgeFrozen(a Asked, storageClass string, live *world.Cluster) Findings {
 			fmt.Sprintf("write %q; create further roles with SQL", live.Owner))
 	}
 	return found
+}
+
+// JudgeBuild judges the image a living database is about to run (ZDL-08): nothing but a restart shows that it has become
+// older, or other. builtIn says that no policy has named it: what was named is meant.
+func JudgeBuild(path, image string, builtIn bool, live *world.Cluster) Findings {
+	asked, runs := buildOf(image), buildOf(live.Image)
+	name := fmt.Sprintf("name it in the platform's policy, %s: %s", path, live.Image)
+	switch {
+	case asked.major != runs.major || live.Image == "": // Refused elsewhere, or nobody knows.
+		return nil
+	case asked.minor >= 0 && asked.minor < runs.minor:
+		return Findings{{Rule: "ZDL-08", Path: path, Value: image,
+			Message: fmt.Sprintf("the database runs PostgreSQL %s.%d, and a minor does not go down either: it would run into errors that have long been mended, some of which damage data", runs.major, runs.minor),
+			Fix:     name + ", or a newer one"}}
+	case builtIn && asked.repository != runs.repository,
+		builtIn && asked.distribution != "" && runs.distribution != "" && asked.distribution != runs.distribution:
+		return Findings{{Rule: "ZDL-08", Path: path, Value: image,
+			Message: fmt.Sprintf("is the built-in image, because the policy names none for PostgreSQL %s, and the database runs another build, %s: extensions it uses may be missing, and under the collations of another distribution its indexes are wrong without a word", runs.major, live.Image),
+			Fix:     name + "; to move it on purpose, waive ZDL-08 for as long as that takes"}}
+	}
+	return nil
+}
+
+// build is what an image's reference tells: "registry/name:16.15-202608170814-standard-trixie@sha256:…".
+type build struct {
+	repository, major string
+	// minor is -1, and distribution "", where the tag does not say.
+	minor        int64
+	distribution string
+}
+
+// flavours stand at the end of some tags, where others have the distribution.
+var flavours = []string{"minimal", "standard", "system"}
+
+func buildOf(image string) build {
+	b := build{minor: -1}
+	b.major, _ = ImageMajor(image)
+	image, _, _ = strings.Cut(image, "@")
+	b.repository = image
+	colon := strings.LastIndexByte(image, ':')
+	if colon <= strings.LastIndexByte(image, '/') {
+		return b
+	}
+	b.repository = image[:colon]
+	parts := strings.Split(image[colon+1:], "-")
+	if _, minor, dotted := strings.Cut(parts[0], "."); dotted {
+		if n, err := strconv.ParseInt(minor, 10, 64); err == nil {
+			b.minor = n
+		}
+	}
+	if last := parts[len(parts)-1]; len(parts) > 1 && strings.Trim(last, "abcdefghijklmnopqrstuvwxyz") == "" && !slices.Contains(flavours, last) {
+		b.distribution = last
+	}
+	return b
 }

@@ -249,6 +249,42 @@ func TestJudgeFrozen(t *testing.T) {
 	}
 }
 
+func TestJudgeBuild(t *testing.T) {
+	const repository = "ghcr.io/cloudnative-pg/postgresql:"
+	cases := map[string]struct {
+		reason      string
+		live, asked string
+		builtIn     bool
+		want        string // Of the message; "" where nothing is refused.
+	}{
+		"Same":              {"nothing to say", repository + "16.15-1-standard-trixie@sha256:a", repository + "16.15-1-standard-trixie@sha256:a", true, ""},
+		"Newer":             {"minors go up", repository + "16.9-1-standard-trixie", repository + "16.15-1-standard-trixie", true, ""},
+		"Rebuilt":           {"the same minor, built again", repository + "16.15-1-standard-trixie", repository + "16.15-2-standard-trixie", true, ""},
+		"OtherFlavour":      {"the in-tree method needs another flavour", repository + "16.15-1-standard-trixie", repository + "16.15-1-system-trixie", true, ""},
+		"Mirrored":          {"the policy has named another registry", repository + "16.15-1-standard-trixie", "registry.acme.example:5000/postgresql:16.15-1-standard-trixie", false, ""},
+		"NamedDistribution": {"the policy has named another distribution", repository + "16.15-bookworm", repository + "16.15-1-standard-trixie", false, ""},
+		"NoTag":             {"a digest alone tells nothing", "acme.example/postgresql@sha256:a", repository + "16.15-1-standard-trixie", true, ""},
+		"MajorOnly":         {"a floating tag tells no minor", repository + "16", repository + "16.15", true, ""},
+		"OtherMajor":        {"is refused elsewhere", repository + "17.4", repository + "16.15", true, ""},
+		"Unknown":           {"a Cluster that names none is not contradicted", "", repository + "16.15", true, ""},
+		"Older":             {"a minor goes down", repository + "16.15-1-standard-trixie", repository + "16.9-1-standard-trixie", true, "runs PostgreSQL 16.15"},
+		"OlderNamed":        {"also where the policy names it", repository + "16.15", "acme.example/postgresql:16.9", false, "runs PostgreSQL 16.15"},
+		"NoLongerNamed":     {"the policy's own image is gone from it", "acme.example/postgis:16.4-bookworm", repository + "16.15-1-standard-trixie", true, "extensions it uses may be missing"},
+		"OtherDistribution": {"its collations are others", repository + "16.4-1-bookworm", repository + "16.15-1-standard-trixie", true, "collations of another distribution"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			found := contract.JudgeBuild("images.16.default", tc.asked, tc.builtIn, &world.Cluster{Image: tc.live})
+			switch {
+			case tc.want == "" && len(found) > 0:
+				t.Errorf("%s: refused: %s", tc.reason, found)
+			case tc.want != "" && (len(found) != 1 || found[0].Rule != "ZDL-08" || !strings.Contains(found[0].Message, tc.want) || !strings.Contains(found[0].Fix, tc.live)):
+				t.Errorf("%s: want one refusal that says %q and names %s, got: %s", tc.reason, tc.want, tc.live, found)
+			}
+		})
+	}
+}
+
 func TestClip(t *testing.T) {
 	for text, want := range map[string]string{"short": "short", "exactly ten": "exactly…", "ééééééé": "ééé…", "bad\xffbytes": "bad\uFFFDb…", "": ""} {
 		if got := contract.Clip(text, 10); got != want || len(got) > 10 {

@@ -28,3 +28,6 @@ func imagesFor(method string) map[string]v1beta1.ImageSet {
 	}
 	return standardImages
 }
+
+// BuiltIn says whether an image is the catalogue's own for a method: no policy has to have named it.
+func BuiltIn(method, major, image string) bool { return imagesFor(method)[major].Default == image }

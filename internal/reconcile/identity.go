@@ -13,6 +13,7 @@ import (
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
+	"github.com/bizmatters/function-hardened-postgres/internal/policy"
 	"github.com/bizmatters/function-hardened-postgres/internal/world"
 )
 
@@ -185,6 +186,7 @@ func (s *state) judgeIdentity() {
 	}
 	if live := s.identity.cluster; live != nil {
 		s.refuse(contract.JudgeFrozen(s.asked, s.policy.StorageClassName, live))
+		s.judgeBuild(live)
 		s.judgeObjectStore(live)
 		s.judgePlace(wanted)
 		return
@@ -272,6 +274,16 @@ func (s *state) judgeObjectStore(live *world.Cluster) {
 		Message: fmt.Sprintf("the living Cluster archives through ObjectStore %q, which is not the one this function manages", live.ObjectStore),
 		Fix:     "move the database into a new claim with bootstrap.recovery, or let the Cluster archive through ObjectStore " + hardened.ObjectStoreName(s.claim.Name),
 	}})
+}
+
+// judgeBuild refuses to run a living database on an older image, or on another one that nobody has chosen.
+func (s *state) judgeBuild(live *world.Cluster) {
+	spec := s.claim.Spec
+	path, image := "images."+spec.Version+".default", hardened.Image(spec, s.policy)
+	if spec.Image != "" {
+		path = "images." + spec.Version + ".variants." + spec.Image
+	}
+	s.refuse(contract.JudgeBuild(path, image, policy.BuiltIn(s.policy.Backup.Method, spec.Version, image), live))
 }
 
 // window is the recovery window of the living incarnation. Where somebody has taken the archiver away, the policy says
