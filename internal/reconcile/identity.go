@@ -209,7 +209,7 @@ func (s *state) judgeIdentity() {
 			Message: fmt.Sprintf("the database is gone and its ScheduledBackup has made backups: s3://%s/%s is full. A new database of its name, empty or made once more from its source, could not archive there: CloudNativePG would call it ready while nothing is backed up",
 				wanted.Bucket, wanted.Path),
 			Fix: fmt.Sprintf("choose another name, with %s to bring the database back; if the folder really is empty, delete ScheduledBackup %s",
-				stating(s.destination(), "…"), c.Name),
+				stating(s.destination(), "…", "version: …"), c.Name),
 		}})
 		s.wait.database = append(s.wait.database, "a name whose archive is empty") // Waived or not.
 		return
@@ -224,7 +224,7 @@ func (s *state) judgeIdentity() {
 	}
 	back := fmt.Sprintf("spec.bootstrap.recovery: {source: %s}", c.Name)
 	if !hardened.Plugin(s.policy) {
-		back = stating(s.destination(), server) // Without the plugin nobody reads its ObjectStore.
+		back = stating(s.destination(), server, "version: …") // Without the plugin nobody reads its ObjectStore.
 	}
 	s.refuse(contract.Findings{{
 		Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,

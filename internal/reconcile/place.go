@@ -129,7 +129,7 @@ func (s *state) judgePlace(wanted hardened.Place) {
 	if is, want := s.destination(), "s3://"+wanted.Bucket+"/"+wanted.Path+"/"; is != want && !stated {
 		fix := "put the bucket's mode, name, prefix and salt in the platform's policy back to what they were"
 		if live == nil && !s.identity.deleted {
-			fix += "; or say where the data lies: " + stating(is, "…")
+			fix += "; or say where the data lies: " + stating(is, "…", "version: …")
 		}
 		refuse("bucket", want, fmt.Sprintf("%s %s: %s", whose, is, why), fix)
 	}
@@ -152,10 +152,10 @@ func (s *state) judgePlace(wanted hardened.Place) {
 	}
 }
 
-// stating is what a claim writes to be restored from a folder whose ObjectStore is of no use to it.
-func stating(destination, server string) string {
+// stating is what a claim writes to be restored from a folder that no ObjectStore leads it to.
+func stating(destination, server, rest string) string {
 	bucket, path, _ := strings.Cut(strings.TrimPrefix(destination, "s3://"), "/")
-	return fmt.Sprintf("spec.bootstrap.recovery.archive: {bucket: %s, path: %s, serverName: %s, version: …}", bucket, strings.TrimSuffix(path, "/"), server)
+	return fmt.Sprintf("spec.bootstrap.recovery.archive: {bucket: %s, path: %s, serverName: %s, %s}", bucket, strings.TrimSuffix(path, "/"), server, rest)
 }
 
 // regions are those the bucket's resources have been asked to be in.

@@ -188,10 +188,8 @@ func (s *state) wayBack() string {
 	if last == nil || last.Method != "inTree" {
 		return fmt.Sprintf("spec.bootstrap.recovery: {source: %s}%s", s.claim.Name, s.lostNames())
 	}
-	bucket, path, _ := strings.Cut(strings.TrimPrefix(last.Destination, "s3://"), "/")
-	return fmt.Sprintf("spec.bootstrap.recovery.archive: {bucket: %s, path: %s, serverName: %s, version: %q, database: %s, owner: %s}",
-		bucket, strings.TrimSuffix(path, "/"), last.ServerName, strconv.FormatInt(last.Major, 10),
-		cmp.Or(last.Database, s.claim.Spec.Database), cmp.Or(last.Owner, s.claim.Spec.Owner))
+	return stating(last.Destination, last.ServerName, fmt.Sprintf("version: %q, database: %s, owner: %s",
+		strconv.FormatInt(last.Major, 10), cmp.Or(last.Database, s.claim.Spec.Database), cmp.Or(last.Owner, s.claim.Spec.Owner)))
 }
 
 // lostNames are the names of the database that is gone, where the claim does not say them: it was made from another one,
