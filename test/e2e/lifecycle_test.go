@@ -110,9 +110,20 @@ func (p *play) operatorActed(claim kube.Object) {
 
 	// The ScheduledBackup is admitted without a word: five cron fields would be admitted with a warning only, and fire
 	// every six minutes.
+	schedule := p.ref("postgresql.cnpg.io/v1", "ScheduledBackup", liveName)
 	p.await(patience, "the ScheduledBackup", func() error {
-		_, err := suite.plane.Admin.Get(suite.ctx, p.ref("postgresql.cnpg.io/v1", "ScheduledBackup", liveName))
+		_, err := suite.plane.Admin.Get(suite.ctx, schedule)
 		return err
+	})
+	// Where no admission policy is in the way it can be suspended, and is set back.
+	if _, err := suite.plane.Admin.Patch(suite.ctx, schedule, "", kube.Object{"spec": map[string]any{"suspend": true}}); err != nil {
+		p.Error(err)
+	}
+	p.await(patience, "the suspended ScheduledBackup to be set back", func() error {
+		if p.get(schedule).At("spec", "suspend") != false {
+			return errors.New("it is still suspended")
+		}
+		return nil
 	})
 	for _, o := range p.managed(claim.Name()) {
 		inner := o.Map("spec", "forProvider", "manifest")
