@@ -54,6 +54,7 @@ func TestDeployment(t *testing.T) {
 		{"And is asked more than once.", runtime, container + "livenessProbe failureThreshold", int64(6)},
 		{"The scheduler knows what it takes.", runtime, container + "resources requests", map[string]any{"cpu": "50m", "memory": "64Mi"}},
 		{"It cannot take a node's memory.", runtime, container + "resources limits memory", "256Mi"},
+		{"It collects before it is killed.", runtime, container + "env", []any{map[string]any{"name": "GOMEMLIMIT", "value": "200MiB"}}},
 		{"It has no rights.", runtime, pod + "securityContext runAsNonRoot", true},
 		{"It has no rights.", runtime, pod + "securityContext seccompProfile type", "RuntimeDefault"},
 		{"It writes nothing.", runtime, container + "securityContext readOnlyRootFilesystem", true},
