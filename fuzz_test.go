@@ -214,12 +214,13 @@ func identity(r *structpb.Struct) (id [9]string) {
 
 // letGo says whether a claim's change lets go of a resource on purpose, and then only of the Object, whose deletion
 // deletes nothing: a stable name that is withdrawn or moved, a connection Secret that is renamed. An object keeps its
-// name for ever; the one the claim asks for now has another name, or there is none.
+// name for ever: the one the claim asks for now has another name, or it asks for no stable name any more.
 func letGo(req *fnv1.RunFunctionRequest, name string, wanted map[string]*fnv1.Resource) bool {
 	observed := req.GetObserved().GetResources()
 	renamed := func(name string) bool {
 		was, there := observed[name]
-		return there && manifest.String(tree{was.GetResource()}, "metadata", "name") != manifest.String(tree{wanted[name].GetResource()}, "metadata", "name")
+		now, asked := wanted[name]
+		return there && asked && manifest.String(tree{was.GetResource()}, "metadata", "name") != manifest.String(tree{now.GetResource()}, "metadata", "name")
 	}
 	switch name {
 	case hardened.ConnectionSecret:
@@ -227,7 +228,8 @@ func letGo(req *fnv1.RunFunctionRequest, name string, wanted map[string]*fnv1.Re
 	case hardened.AliasService, hardened.AliasSecret: // They go together.
 		_, service := observed[hardened.AliasService]
 		lost := !service && len(req.GetRequiredResources()[alias.AskServiceHolder].GetItems()) > 0 // Two claims took one part each.
-		return lost || renamed(hardened.AliasService) || renamed(hardened.AliasSecret)
+		withdrawn := manifest.String(tree{req.GetObserved().GetComposite().GetResource()}, "spec", "connection", "alias") == ""
+		return withdrawn || lost || renamed(hardened.AliasService) || renamed(hardened.AliasSecret)
 	}
 	return false
 }
