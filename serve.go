@@ -43,10 +43,10 @@ type serveCmd struct {
 	alive keepalive.ServerParameters // Tests cannot wait for the real ones.
 }
 
-// Limits on what one client may hold open. Crossplane keeps one connection and reconciles a hundred claims at once; a
-// client that stalls must not exhaust the function for it.
+// Limits on what one client may hold open, decoded and at once. Crossplane keeps one connection, and what it asks beyond
+// them waits there: all cores are busy long before.
 const (
-	maxStreams   = 128
+	maxStreams   = 32
 	pingInterval = 30 * time.Second
 	pingTimeout  = 10 * time.Second
 	// After maxAge a connection takes no new calls, and the client opens another one: perhaps to a replica that was not
