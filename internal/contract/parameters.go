@@ -182,6 +182,8 @@ func JudgeParameters(at string, parameters map[string]string) Findings {
 			refuse("ZDL-09", "belongs to CloudNativePG: replication, archiving and failover rely on its value", "remove it")
 		case strings.HasPrefix(name, "include"):
 			refuse("ZDL-09", "reads settings from a file nobody reviews", "write the settings here")
+		case carriesPassword(value):
+			found = append(found, Finding{Rule: "ZDL-12", Path: where, Message: "contains a password in plain sight, which everybody who can read it may use", Fix: "remove it and rotate it"})
 		default:
 			if judge := parameterRules[name]; judge != nil {
 				if message := judge(value); message != "" {

@@ -205,15 +205,6 @@ func judgeVariable(name, value string) Findings {
 	return nil
 }
 
-// carriesPassword says whether a value is a URL with a password in it. Kubernetes fills in $(NAME) from another variable.
-func carriesPassword(value string) bool {
-	_, rest, _ := strings.Cut(value, "://")
-	authority, _, _ := strings.Cut(rest, "/")
-	at := strings.LastIndexByte(authority, '@')
-	_, password, found := strings.Cut(authority[:max(at, 0)], ":")
-	return found && password != "" && !strings.HasPrefix(password, "$(")
-}
-
 func isChecksumVariable(upper string) bool {
 	return upper == "AWS_REQUEST_CHECKSUM_CALCULATION" || upper == "AWS_RESPONSE_CHECKSUM_VALIDATION"
 }

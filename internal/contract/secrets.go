@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -108,6 +109,18 @@ func secretName(name string) bool {
 	}
 	return false
 }
+
+// carriesPassword says whether a value is a URL or a connection string with a password in it. Kubernetes fills in $(NAME)
+// from another variable.
+func carriesPassword(value string) bool {
+	_, rest, _ := strings.Cut(value, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndexByte(authority, '@')
+	_, password, found := strings.Cut(authority[:max(at, 0)], ":")
+	return found && password != "" && !strings.HasPrefix(password, "$(") || conninfoPassword.MatchString(value)
+}
+
+var conninfoPassword = regexp.MustCompile(`(?i)(^|[\s'";,?&])(ssl)?password\s*=\s*[^\s&]`)
 
 // holdsSecret says whether any string below value looks like a key. It runs over everything on every reconcile.
 func holdsSecret(value any) bool {
