@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -54,7 +55,36 @@ func fuzzSeeds(f *testing.F) []*fnv1.RunFunctionRequest {
 		waived,
 		inTrouble(steadyState(f, "example/claim.yaml", claim.ClusterScoped)),
 		weakened(steadyState(f, "example/claim.yaml", claim.ClusterScoped)),
+		madeFrom(f, map[string]any{"recovery": map[string]any{"source": "agent-db-v15"}}, nil),
+		madeFrom(f, map[string]any{"recovery": map[string]any{"source": "agent-db-v15"}}, map[string]any{"method": "logicalReplication"}),
 	}
+}
+
+// madeFrom is a database beside the one it was made from.
+func madeFrom(f *testing.F, bootstrap, upgrade map[string]any) *fnv1.RunFunctionRequest {
+	f.Helper()
+	old := exampleClaim(f, "example/agent-db-v15.yaml")
+	fresh := manifest.Object(manifest.CopyMap(old))
+	manifest.Map(fresh, "metadata")["name"] = "agent-db-v16"
+	manifest.Map(fresh, "metadata")["annotations"] = map[string]any{claim.AnnotationWritesStopped: old.Name(), claim.AnnotationReplicaIdentities: old.Name()}
+	spec := manifest.Map(fresh, "spec")
+	delete(spec, "connection")
+	spec["bootstrap"] = bootstrap
+	if upgrade != nil {
+		spec["upgrade"], spec["version"] = upgrade, "16"
+	}
+	source := fixture.Observed(f, old, examplePolicy(f), claim.ClusterScoped)
+	w := fixture.New(fresh, examplePolicy(f), claim.ClusterScoped)
+	for name := range source.Observed {
+		if o := source.Live(name); o != nil {
+			w.Existing = append(w.Existing, o)
+		}
+	}
+	w.Settle(f)
+	if _, made := w.Observed[hardened.Cluster]; !made {
+		f.Fatalf("nothing is made from %s: %+v", old.Name(), w.Ask().Conditions)
+	}
+	return requestOf(w)
 }
 
 // weakened takes from a living database what protects it, as somebody may do by hand: all of it comes back.
@@ -208,7 +238,8 @@ func identity(r *structpb.Struct) (id [9]string) {
 		id[i] = manifest.String(tree{r}, field...)
 		id[i+4] = manifest.String(tree{r}, append([]string{"spec", "forProvider", "manifest"}, field...)...)
 	}
-	id[8] = manifest.String(tree{r}, "metadata", "annotations", "crossplane.io/external-name")
+	// What nobody writes there, the provider takes from metadata.name.
+	id[8] = cmp.Or(manifest.String(tree{r}, "metadata", "annotations", "crossplane.io/external-name"), id[3])
 	return id
 }
 
