@@ -40,7 +40,7 @@ type serveCmd struct {
 	DrainTimeout       time.Duration `default:"25s"   help:"How long calls in flight may take after SIGTERM."`
 	Debug              bool          `help:"Log every call."`
 
-	alive keepalive.ServerParameters // Tests cannot wait for the real ones.
+	keepalive keepalive.ServerParameters // Tests cannot wait for the real ones.
 }
 
 // Limits on what one client may hold open, decoded and at once. Crossplane keeps one connection, and what it asks beyond
@@ -87,8 +87,8 @@ func (c *serveCmd) serve(ctx context.Context, log *slog.Logger, listener net.Lis
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(c.ConnectTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			Time: cmp.Or(c.alive.Time, pingInterval), Timeout: cmp.Or(c.alive.Timeout, pingTimeout),
-			MaxConnectionAge: cmp.Or(c.alive.MaxConnectionAge, maxAge), MaxConnectionAgeGrace: cmp.Or(c.alive.MaxConnectionAgeGrace, maxAgeGrace),
+			Time: cmp.Or(c.keepalive.Time, pingInterval), Timeout: cmp.Or(c.keepalive.Timeout, pingTimeout),
+			MaxConnectionAge: cmp.Or(c.keepalive.MaxConnectionAge, maxAge), MaxConnectionAgeGrace: cmp.Or(c.keepalive.MaxConnectionAgeGrace, maxAgeGrace),
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingTimeout, PermitWithoutStream: true}),
 		grpc.InTapHandle(c.limitCall),

@@ -71,7 +71,7 @@ func ended(t *testing.T, conn net.Conn) {
 // TestServeVanishedClient says that the connection of a client that went without a word, as behind a lost node, is ended.
 func TestServeVanishedClient(t *testing.T) {
 	s := start(t, "", function(), func(c *serveCmd) {
-		c.alive = keepalive.ServerParameters{Time: time.Second, Timeout: time.Second}
+		c.keepalive = keepalive.ServerParameters{Time: time.Second, Timeout: time.Second}
 	})
 	conn, err := (&net.Dialer{}).DialContext(within(t), "tcp", s.address)
 	if err != nil {
@@ -149,7 +149,7 @@ func TestServeOldConnections(t *testing.T) {
 	h := &held{release: make(chan struct{})}
 	h.started.Add(1)
 	s := start(t, "", h, func(c *serveCmd) {
-		c.alive = keepalive.ServerParameters{MaxConnectionAge: time.Second, MaxConnectionAgeGrace: patience}
+		c.keepalive = keepalive.ServerParameters{MaxConnectionAge: time.Second, MaxConnectionAgeGrace: patience}
 	})
 	conn := s.connect(t, insecure.NewCredentials())
 	client := fnv1.NewFunctionRunnerServiceClient(conn)

@@ -12,6 +12,9 @@ import (
 	"github.com/bizmatters/function-hardened-postgres/internal/world"
 )
 
+// Where the archive of a database lies, what is known to be in it, and that it does not move while it holds something
+// (ZDL-08).
+
 // lookForArchive finds out what the archive of this name holds, whichever method has filled it: the policy's may be
 // another one by now, and goes on in the same folder. The plugin's ObjectStore says what is there. The in-tree method has
 // none, and its ScheduledBackup, which outlives the Cluster, says at least whether there has been a backup.
