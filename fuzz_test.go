@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -208,7 +209,7 @@ func identity(r *structpb.Struct) (id [9]string) {
 		id[i] = manifest.String(tree{r}, field...)
 		id[i+4] = manifest.String(tree{r}, append([]string{"spec", "forProvider", "manifest"}, field...)...)
 	}
-	id[8] = manifest.String(tree{r}, "metadata", "annotations", "crossplane.io/external-name")
+	id[8] = cmp.Or(manifest.String(tree{r}, "metadata", "annotations", "crossplane.io/external-name"), id[3]) // A provider's default.
 	return id
 }
 
