@@ -296,18 +296,33 @@ func hostileClaims(p *play) {
 	}
 	p.untouched(before, managed)
 
-	// Another class in the platform's policy would move no volume and lose the second layer for new ones.
+	// What an edit of the platform's policy would do to what lives: new volumes without the second layer, WAL parted from
+	// the base backups it belongs to.
 	p.commit(p.live())
 	p.awaitCondition(hostile, "ContractSatisfied", "True", "")
-	if err := suite.plane.Install(suite.ctx, p.world, func(c kube.Object) {
-		for _, step := range c.Items("spec", "pipeline") {
-			step.Set("standard", "input", "storageClassName")
+	for _, c := range []struct {
+		says  string
+		edits map[string]any
+	}{
+		{"standard", map[string]any{"storageClassName": "standard"}},
+		{"s3://other-prod", map[string]any{"bucket.prefix": "other-prod"}},
+		{"us-east-1", map[string]any{"bucket.region": "us-east-1"}},
+		{"https://s3.elsewhere.example", map[string]any{"bucket.endpointURL": "https://s3.elsewhere.example"}},
+		// In-tree, a database goes on in its own folder: no leave to go to another one.
+		{"s3://by-the-way", map[string]any{"backup.method": "inTree", "bucket.prefix": "by-the-way"}},
+	} {
+		if err := suite.plane.Install(suite.ctx, p.world, func(composition kube.Object) {
+			for _, step := range composition.Items("spec", "pipeline") {
+				for at, value := range c.edits {
+					step.Set(value, append([]string{"input"}, strings.Split(at, ".")...)...)
+				}
+			}
+		}); err != nil {
+			p.Fatal(err)
 		}
-	}); err != nil {
-		p.Fatal(err)
+		p.awaitCondition(hostile, "ContractSatisfied", "False", c.says)
+		p.untouched(before, managed)
 	}
-	p.awaitCondition(hostile, "ContractSatisfied", "False", "standard")
-	p.untouched(before, managed)
 	if err := suite.plane.Install(suite.ctx, p.world, nil); err != nil {
 		p.Fatal(err)
 	}
