@@ -55,8 +55,8 @@ func below(path []string, key string) []string {
 // is as asked. The object is changed.
 func Applied(o, asked Object) Object {
 	for key, value := range asked {
-		there, isMap := o[key].(map[string]any)
-		if wanted, asksMap := value.(map[string]any); isMap && asksMap {
+		there, _ := o[key].(map[string]any)
+		if wanted, asksMap := value.(map[string]any); there != nil && asksMap {
 			o[key] = map[string]any(Applied(there, wanted))
 		} else {
 			o[key] = value

@@ -36,3 +36,34 @@ func TestCopy(t *testing.T) {
 		t.Errorf("changing the copy changed the original: %v", got)
 	}
 }
+
+func TestApplied(t *testing.T) {
+	type object = map[string]any
+	cases := map[string]struct {
+		reason         string
+		o, asked, want Object
+	}{
+		"Merged": {
+			"What is not asked for stays.",
+			Object{"spec": object{"a": "1", "b": object{"c": "2"}}}, Object{"spec": object{"b": object{"d": "3"}}},
+			Object{"spec": object{"a": "1", "b": object{"c": "2", "d": "3"}}},
+		},
+		"List": {
+			"A list is as asked.",
+			Object{"spec": object{"l": []any{"a", "b"}}}, Object{"spec": object{"l": []any{"c"}}},
+			Object{"spec": object{"l": []any{"c"}}},
+		},
+		"NotThere": {
+			"An object may have been written without the part that is asked for.",
+			Object{"spec": object(nil)}, Object{"spec": object{"a": "1"}},
+			Object{"spec": object{"a": "1"}},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Applied(tc.o, tc.asked)); diff != "" {
+				t.Errorf("\n%s\nApplied(...): -want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
