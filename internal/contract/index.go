@@ -28,6 +28,7 @@ const (
 	podMonitor
 	persistentVolume
 	autoscaler
+	// From here on they are managed resources of provider-aws.
 	encryptionKey
 	bucketTiering
 	bucket
@@ -154,13 +155,17 @@ func (j *judge) take(body node, wrapped, observed bool, depth int) {
 	if d.kind == externalSecret && d.kindName == manyNamespaces {
 		d.spec = sub(d.spec, "externalSecretSpec")
 	}
-	if has(d.spec, "managementPolicies") && onlyObserves(d.spec) {
-		d.observed = true
-	}
+	d.observed = d.observed || d.isManaged() && onlyObserves(d.spec)
 	j.documents = append(j.documents, d)
 	if d.kind == wrapper {
 		j.take(sub(sub(d.spec, "forProvider"), "manifest"), true, d.observed, depth+1)
 	}
+}
+
+// isManaged says whether a document is a provider's managed resource. Others have no managementPolicies: a field of that
+// name in a Cluster is unknown to CloudNativePG, and changes nothing.
+func (d *document) isManaged() bool {
+	return d.kind == wrapper || d.kind >= encryptionKey || d.kind == unknown && has(d.spec, "forProvider")
 }
 
 // onlyObserves says whether a provider only reads what a resource is about.

@@ -39,11 +39,11 @@ func (j *judge) managed(i int) {
 		}
 		j.judgeReferences(d)
 	}
-	if text(sub(sub(d.body, "metadata"), "annotations"), pausedAnnotation) == "true" && has(d.spec, "forProvider") && !j.incidental(d) {
+	if text(sub(sub(d.body, "metadata"), "annotations"), pausedAnnotation) == "true" && d.isManaged() && !j.incidental(d) {
 		j.refuse(d, "ZDL-10", "metadata.annotations["+pausedAnnotation+"]", "true", "pauses the resource: what protects the data is not kept up", "remove it")
 	}
 	switch {
-	case !has(d.spec, "forProvider"):
+	case !d.isManaged():
 		if j.options.Composed && !d.wrapped && !isPresence(d) {
 			j.refuse(d, "CNPG-4.1", "", "", "is composed without a wrapper: it is garbage-collected together with the claim", "put it into a provider-kubernetes Object without Delete among its managementPolicies")
 		}
