@@ -71,10 +71,13 @@ func judgeChecksums(j *judge, c *cluster) {
 		major = written(sub(c.spec, "imageCatalogRef")["major"])
 	}
 	on, said := boolean(initdb, "dataChecksums")
+	options := items(initdb, "options")
 	switch {
 	case said && !on:
 		j.refuse(c.document, "ZDL-11", "spec.bootstrap.initdb.dataChecksums", "false", blind, "write dataChecksums: true")
-	case !said && major < checksumsByDefault:
+	case len(options) > 0 && major < checksumsByDefault && !slices.ContainsFunc(options, speaksOfChecksums):
+		j.refuse(c.document, "ZDL-11", "spec.bootstrap.initdb.options", "", "lack --data-checksums, and where there are options CloudNativePG ignores dataChecksums: "+blind, "add --data-checksums, or write fields instead of options")
+	case !said && len(options) == 0 && major < checksumsByDefault:
 		j.refuse(c.document, "ZDL-11", "spec.bootstrap.initdb.dataChecksums", "", "is missing, and before PostgreSQL 18 that means off: "+blind, "write dataChecksums: true")
 	}
 }

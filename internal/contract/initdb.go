@@ -102,11 +102,11 @@ func judgeInitdbOptions(j *judge, c *cluster) {
 		refuse := func(rule, message string) { j.refuse(c.document, rule, at, option, message, "remove it") }
 		name, _, _ := strings.Cut(option, "=")
 		switch {
-		case begins(name, "--no-data-checksums", "--no-d"):
+		case switchesChecksumsOff(name):
 			refuse("ZDL-11", blind)
-		case name == "-N", name == "--nosync", begins(name, "--no-sync", "--no-s"):
+		case hasSwitch(name, "N"), name == "--nosync", begins(name, "--no-sync", "--no-s"):
 			refuse("ZDL-09", "does not force the new database to disk: a crash of the node leaves a part of it")
-		case strings.HasPrefix(name, "-X"), begins(name, "--waldir", "--wald"), strings.HasPrefix(name, "-D"), begins(name, "--pgdata", "--pgd"):
+		case hasSwitch(name, "X"), begins(name, "--waldir", "--wald"), hasSwitch(name, "D"), begins(name, "--pgdata", "--pgd"):
 			refuse("ZDL-09", "moves the data or its WAL off the volume that outlives the instance")
 		default:
 			setting := initdbSetting.FindStringSubmatch(option)
@@ -120,6 +120,20 @@ func judgeInitdbOptions(j *judge, c *cluster) {
 		}
 	}
 }
+
+// hasSwitch says whether an option is a letter: alone, or in one word behind others that have no value, as in -kN.
+func hasSwitch(option, letter string) bool {
+	name := strings.TrimPrefix(option, "-")
+	return name != option && strings.HasPrefix(strings.TrimLeft(name, strings.ReplaceAll("dgknNsSW", letter, "")), letter)
+}
+
+// speaksOfChecksums says whether an option of initdb switches checksums on, or off, which is refused by itself.
+func speaksOfChecksums(option any) bool {
+	name, _ := option.(string)
+	return hasSwitch(name, "k") || begins(name, "--data-checksums", "--da") || switchesChecksumsOff(name)
+}
+
+func switchesChecksumsOff(option string) bool { return begins(option, "--no-data-checksums", "--no-d") }
 
 // begins says whether an option stands for a long one: a beginning of it that is at least so much.
 func begins(option, long, least string) bool {

@@ -177,6 +177,7 @@ func TestWhatOnlyLooksLikeAWayAroundIsLeftAlone(t *testing.T) {
 			{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-orders/*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-acme"}}},
 			{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::acme-orders", "arn:aws:s3:::acme-orders/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
 			{"Effect": "Deny", "Principal": "*", "Action": ["s3:DeleteObjectVersion", "s3:BypassGovernanceRetention", "s3:PutObjectRetention"], "Resource": "arn:aws:s3:::acme-orders/*"}]}`},
+		"checksums by an option":            {"Cluster", "spec.bootstrap.initdb", map[string]any{"database": "orders", "owner": "orders", "options": list("-gk", "--locale=C")}},
 		"foreign keys on":                   {"Cluster", "spec.postgresql.parameters.session_replication_role", "origin"},
 		"tags on history files, four jobs":  {"ObjectStore", "spec.configuration.wal.archiveAdditionalCommandArgs", list("--history-tags", "a,b", "--read-timeout=60", "-J", "4", "--max-bandwidth", "1GB", "-z", "-v")},
 		"an archive that goes with its own": {"ObjectStore", "metadata.ownerReferences", list(map[string]any{"kind": "Cluster", "name": "orders"})},
