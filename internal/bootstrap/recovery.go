@@ -72,6 +72,7 @@ func (m *maker) restore(r *v1alpha1.Recovery, s source) {
 	}
 	m.judgeOwnArchive()
 	m.judgeWindow(r, s, at)
+	m.judgeEnd(r, s)
 
 	a := hardened.SourceArchive{
 		Name: s.name, Destination: at.destination, ServerName: at.server,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/world"
 )
 
@@ -94,6 +95,25 @@ func (m *maker) judgeWindow(r *v1alpha1.Recovery, s source, at location) {
 			"write a moment that has passed, or leave the target out to recover everything")
 	case s.cluster != nil && wanted.Add(settling).After(m.now) && !covered(wanted, at.window):
 		m.waitForf("%s, when all WAL of the target is sure to be archived", wanted.Add(settling).UTC().Format(time.RFC3339))
+	}
+}
+
+// judgeEnd waits while a living source's WAL does not arrive: the end of its archive lies before what it has committed
+// since, and a recovery to there succeeds without a word. Of a source that is gone no more will come.
+func (m *maker) judgeEnd(r *v1alpha1.Recovery, s source) {
+	stop := target(r)
+	delete(stop, "backupID") // It says where a recovery begins.
+	if s.cluster == nil || len(stop) > 0 {
+		return
+	}
+	trouble := s.cluster.Unarchived()
+	if trouble == "" && s.cluster.Archiving == "False" {
+		trouble = "WAL is not archived: " + contract.Clip(s.cluster.ArchivingMessage, 512)
+	}
+	if trouble != "" {
+		m.waitForf("%s to archive again (%s): what it has written since is not in its archive, and without a target all of it is wanted. "+
+			"Repair its archiving, or name a target from before the outage (%s.targetTime), or copy the live database instead (spec.bootstrap.import: {source: %s})",
+			s.name, trouble, pathRecovery, s.name)
 	}
 }
 
