@@ -15,6 +15,7 @@
 //	asks           not known yet         any               any               it waits
 //	asks           free                  not ready yet     any               it waits; the name leads where it led
 //	asks           free                  not certified     any               it waits until clients can verify it
+//	asks           free                  not caught up     any               it waits until its source's rows flow
 //	asks           free                  ready             a stranger's      refused: nobody's Service is taken over
 //	asks           free                  ready             ours or none      it takes it
 //	asks another   its own, of a former  any               any               it lets go of that one first
@@ -85,8 +86,9 @@ var parts = []struct{ role, ask string }{
 	{hardened.AliasSecret, AskSecretHolder},
 }
 
-// Make decides, by the table above. live is nil while the database does not live.
-func Make(c *claim.Claim, live *world.Cluster, v world.View) Plan {
+// Make decides, by the table above. live is nil while the database does not live; behind says what it still
+// lacks of the rows of the database it follows.
+func Make(c *claim.Claim, live *world.Cluster, behind string, v world.View) Plan {
 	alias := c.Spec.Connection.Alias
 	p := Plan{HostNames: hostNames(c, live)}
 	held, former := holds(c, v)
@@ -106,14 +108,14 @@ func Make(c *claim.Claim, live *world.Cluster, v world.View) Plan {
 		p.Released = held
 		p.Status.Message = "another claim was faster"
 	default:
-		p.take(c, live, v)
+		p.take(c, live, behind, v)
 	}
 	p.Findings = claim.Named(p.Findings, c.Namespace, c.Name)
 	return p
 }
 
 // take takes a free alias where nothing speaks against it.
-func (p *Plan) take(c *claim.Claim, live *world.Cluster, v world.View) {
+func (p *Plan) take(c *claim.Claim, live *world.Cluster, behind string, v world.View) {
 	for _, part := range parts {
 		object, answered := v.Answer(part.ask)
 		switch {
@@ -148,6 +150,8 @@ func (p *Plan) take(c *claim.Claim, live *world.Cluster, v world.View) {
 		p.Status.Message = "waiting for the database to be ready"
 	case !certified(c, live):
 		p.Status.Message = "waiting for the server's certificate to carry the name"
+	case behind != "":
+		p.Status.Message = "waiting until the rows of its source flow (" + contract.Clip(behind, 512) + ")"
 	default:
 		p.Emit = true
 		p.Status.Message = "being taken"

@@ -115,7 +115,7 @@ func plan(x int, v view) Plan {
 	if v.certified {
 		live.Certified = live.AltDNSNames
 	}
-	return Make(c, live, w)
+	return Make(c, live, "", w)
 }
 
 func labelled(x int, name string) manifest.Object {

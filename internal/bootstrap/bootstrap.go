@@ -59,6 +59,9 @@ type Plan struct {
 	Waiting []string
 	// Preparing is waited for in the same way, and made by this function itself: it comes without anybody's doing.
 	Preparing []string
+	// Behind says why a database that lives must not take its source's place yet: rows are still on their way. Empty where
+	// nothing speaks against it.
+	Behind string
 	// Status is nil for a database that simply starts empty.
 	Status *v1alpha1.BootstrapStatus
 }

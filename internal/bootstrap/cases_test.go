@@ -179,6 +179,12 @@ func tell(t *testing.T, plan Plan) string {
 	if s := plan.Status; s != nil {
 		fmt.Fprintf(&b, "status: %s from %s, inert %v\n  %s\n", s.Method, s.Source, s.Inert, s.Message)
 	}
+	if plan.Behind != "" {
+		b.WriteString("not to be switched to: the same\n")
+		if plan.Behind != plan.Status.Message {
+			t.Errorf("status says %q, and why not to switch is %q", plan.Status.Message, plan.Behind)
+		}
+	}
 	if plan.Bootstrap.Stanza != nil {
 		emitted := map[string]any{"bootstrap": plan.Bootstrap.Stanza}
 		if plan.Bootstrap.ExternalClusters != nil {

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -117,13 +118,18 @@ func (m *maker) following(live *world.Cluster, source string) {
 	}
 	m.plan.Bootstrap.Resources = hardened.Replication(m.claim, m.policy, source, from[0], live.Database)
 	m.plan.Status.Inert = false
-	if m.plan.Status.Message = m.progress(source); live.Unmade {
-		m.plan.Status.Message = m.used(MethodReplication, live)
+	message, ready := m.progress(source)
+	if live.Unmade {
+		message, ready = m.used(MethodReplication, live), false
+	}
+	if m.plan.Status.Message = message; !ready {
+		m.plan.Behind = message
 	}
 }
 
-// progress says how far the replication has come, and what remains to be done by a person.
-func (m *maker) progress(source string) string {
+// progress says how far the replication has come, and what remains to be done by a person. ready is true once nothing but that
+// remains.
+func (m *maker) progress(source string) (message string, ready bool) {
 	for _, step := range []struct{ role, what string }{
 		{hardened.PublisherPassword, "the replication's password"},
 		{hardened.PublisherRole, "the replication's role in " + source},
@@ -132,26 +138,23 @@ func (m *maker) progress(source string) string {
 	} {
 		t, there := m.view.Wrapped(step.role)
 		if !there {
-			return "waiting for " + step.what + " to exist"
+			return "waiting for " + step.what + " to exist", false
 		}
 		if step.role == hardened.PublisherPassword {
 			if keys := m.view.SecretFacts(step.role); !keys.Synced {
-				return "waiting for " + step.what + ": " + keys.Reason
+				return "waiting for " + step.what + ": " + keys.Reason, false
 			}
 			continue
 		}
 		if applied, _ := manifest.Bool(t, "status", "applied"); !applied {
-			message := manifest.String(t, "status", "message")
-			if message == "" {
-				message = "CloudNativePG has not reported yet"
-			}
-			return fmt.Sprintf("waiting for %s: %s", step.what, message)
+			said := cmp.Or(manifest.String(t, "status", "message"), "CloudNativePG has not reported yet")
+			return fmt.Sprintf("waiting for %s: %s", step.what, said), false
 		}
 	}
 	if trouble := m.publisherTrouble(source); trouble != "" {
-		return trouble
+		return trouble, false
 	}
-	return fmt.Sprintf("follows %s; ready to switch once every table is copied and the lag is zero with the writes to %s stopped, and sequences are synchronised: docs/upgrade.md has the queries", source, source)
+	return fmt.Sprintf("follows %s; ready to switch once every table is copied and the lag is zero with the writes to %s stopped, and sequences are synchronised: docs/upgrade.md has the queries", source, source), true
 }
 
 // publisherTrouble is what the source's Cluster shows of a replication that does not, or not fully, arrive.

@@ -148,6 +148,38 @@ func TestReplicationEnds(t *testing.T) {
 	}
 }
 
+// The commit that begins an upgrade may ask for the stable name already: it moves once the rows flow, and stays whatever
+// becomes of them.
+func TestAliasWaitsForRows(t *testing.T) {
+	source := fixture.Observed(t, agentDB("agent-db-v15", map[string]any{"version": "15"}, nil), plainPolicy(), claim.Namespaced)
+	manifest.Map(source.Live(hardened.Cluster), "status")["currentPrimaryTimestamp"] = "2026-11-20T00:00:00Z"
+	w := beside(t, source, agentDB("agent-db-v16", map[string]any{
+		"version": "16", "upgrade": map[string]any{"method": "logicalReplication"}, "connection": map[string]any{"alias": "agent"},
+		"bootstrap": map[string]any{"recovery": map[string]any{"source": "agent-db-v15"}},
+	}, map[string]any{claim.AnnotationReplicaIdentities: "agent-db-v15"}))
+	w.Settle(t)
+	if _, taken := w.Observed[hardened.AliasService]; taken {
+		t.Fatalf("the name leads to a database without rows: %s", w.Ask().Status.Bootstrap.Message)
+	}
+	if got := w.Ask().Status.Alias.Message; !strings.Contains(got, "waiting for the replication's role in agent-db-v15") {
+		t.Errorf("status does not say what the alias waits for: %s", got)
+	}
+
+	applied := func(yes bool) {
+		for _, name := range []string{hardened.PublisherRole, hardened.Publication, hardened.Subscription} {
+			w.Live(name)["status"] = map[string]any{"applied": yes}
+		}
+	}
+	for range 4 { // The fixture reports nothing of a DatabaseRole.
+		applied(true)
+		w.Step(t)
+	}
+	applied(false)
+	if out := w.Ask(); !out.Status.Alias.Held {
+		t.Errorf("not held once the rows flow: %+v", out.Status.Alias)
+	}
+}
+
 // A Cluster that was deleted by hand is not made again, and what is wrong with its source by now is no reason to refuse.
 func TestDeletedByHandAfterARecovery(t *testing.T) {
 	source := fixture.Observed(t, agentDB("agent-db", nil, nil), plainPolicy(), claim.Namespaced)

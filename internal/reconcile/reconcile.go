@@ -139,7 +139,7 @@ func Run(in Input) Outcome {
 	}
 	s.judgeIdentity()
 	plan := s.bootstrap()
-	name := alias.Make(c, s.identity.cluster, s.in.World)
+	name := alias.Make(c, s.identity.cluster, plan.Behind, s.in.World)
 	s.refuse(name.Findings)
 	if len(s.found.Violations()) > 0 {
 		return s.refused()
