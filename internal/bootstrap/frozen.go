@@ -157,13 +157,16 @@ func (m *maker) progress(source string) (message string, ready bool) {
 	return fmt.Sprintf("follows %s; ready to switch once every table is copied and the lag is zero with the writes to %s stopped, and sequences are synchronised: docs/upgrade.md has the queries", source, source), true
 }
 
-// publisherTrouble is what the source's Cluster shows of a replication that does not, or not fully, arrive.
+// publisherTrouble is what the source's Cluster shows of a replication that does not, or not fully, arrive. The claim's words
+// decide whose Cluster is looked at, and they may name another source by now: its state says nothing about this one's.
 func (m *maker) publisherTrouble(source string) string {
 	t, answered := m.view.Answer(AskSourceCluster)
-	if !answered {
-		return ""
-	}
-	if t == nil {
+	switch {
+	case sourceName(m.claim) != source, t != nil && manifest.String(t, "metadata", "name") != source:
+		return fmt.Sprintf("follows %s, and cannot tell whether that is still there and ready: do not switch before this claim names it again (spec.bootstrap.recovery: {source: %s})", source, source)
+	case !answered:
+		return "waiting for the answer what has become of " + source
+	case t == nil:
 		return source + " is gone and nothing arrives from it any more. What it had not sent is not here: if it did not go after the switch, recover it first (docs/recover.md). Then end the replication (docs/upgrade.md)"
 	}
 	publisher := world.ClusterOf(t)
