@@ -4,6 +4,7 @@ package check
 
 import (
 	"cmp"
+	"maps"
 	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
@@ -144,43 +145,87 @@ func (j *judge) manifests(docs []source.Document) {
 		return
 	}
 	set := make([]manifest.Object, len(docs))
-	byName := make(map[string]source.Document, len(docs))
 	for i, d := range docs {
 		set[i] = d.Object
-		for _, d := range []source.Document{d, d.Unwrap()} {
-			if _, known := byName[named(d.Object)]; !known {
-				byName[named(d.Object)] = d
-			}
-		}
 	}
 	o := contract.Options{}
 	if j.Policy != nil {
 		o = contract.OptionsFor(j.policy)
 	}
 	o.Complete, o.Composed = j.Complete, false
-	for _, f := range contract.JudgeManifests(set, o) {
-		d, known := byName[f.Object]
-		if !known { // Something that should be there and is not.
-			j.report.Findings = append(j.report.Findings, report.Located{Finding: f})
+	for i, judged := range contract.JudgeEach(set, o) {
+		if len(judged.Findings) == 0 {
 			continue
 		}
-		namespace, name := owner(d.Object)
-		waived := contract.WaiversFor(j.policy, namespace, name, j.Today)
-		j.located(waived.Apply(contract.Findings{f}), in(d))
+		for _, f := range j.waive(judged.Findings, owners(docs[i], judged.Clusters)) {
+			j.located(contract.Findings{f}, in(inside(docs[i], f.Object)))
+		}
 	}
 }
 
-// owner is the claim an object belongs to, as its labels say; another's object is taken for a claim's of its own name.
-func owner(o manifest.Object) (namespace, name string) {
-	labels := manifest.Map(o, "metadata", "labels")
-	if theirs := manifest.String(labels, v1alpha1.Group+"/claim-namespace"); o.Namespace() != "" && theirs != "" && theirs != o.Namespace() {
-		return o.Namespace(), o.Name() // Anybody can write a label; another's waiver is not had by it.
+// inside is the document that a finding speaks of: the one that was read, or what it wraps.
+func inside(d source.Document, object string) source.Document {
+	for named(d.Object) != object && d.Object.IsWrapper() && d.Object.Unwrap() != nil {
+		d = d.Unwrap()
 	}
-	namespace, name = manifest.String(labels, v1alpha1.Group+"/claim-namespace"), manifest.String(labels, v1alpha1.Group+"/claim")
-	if o.Kind() == "Cluster" && o.Namespace() != "" {
-		name = o.Name() // A Cluster has its claim's name.
+	return d
+}
+
+// waive marks what the policy waives for every one of the owners.
+func (j *judge) waive(found contract.Findings, owners [][2]string) contract.Findings {
+	waived := contract.WaiversFor(j.policy, owners[0][0], owners[0][1], j.Today)
+	for _, other := range owners[1:] {
+		theirs := contract.WaiversFor(j.policy, other[0], other[1], j.Today)
+		maps.DeleteFunc(waived, func(rule, _ string) bool {
+			_, also := theirs[rule]
+			return !also
+		})
 	}
-	return cmp.Or(namespace, o.Namespace()), cmp.Or(name, o.Name())
+	return waived.Apply(found)
+}
+
+// owners are the claims, as namespace and name, that a document may belong to: those of its Clusters, and those its labels
+// name, of which anybody can write any. Where nothing but a label says whose it is, it is nobody's: only what is waived for
+// all is waived for it.
+func owners(d source.Document, clusters []string) [][2]string {
+	var all [][2]string
+	for _, cluster := range clusters {
+		namespace, name, _ := strings.Cut(cluster, "/")
+		all = append(all, [2]string{namespace, name}) // A Cluster has its claim's name.
+	}
+	inner := d
+	for inner.Object.IsWrapper() && inner.Object.Unwrap() != nil {
+		inner = inner.Unwrap()
+	}
+	if len(all) == 0 {
+		all = append(all, owner(inner.Object))
+	}
+	for _, o := range []manifest.Object{d.Object, inner.Object} {
+		labels := manifest.Map(o, "metadata", "labels")
+		if namespace, name := manifest.String(labels, labelNamespace), manifest.String(labels, labelClaim); namespace != "" {
+			all = append(all, [2]string{namespace, cmp.Or(name, all[0][1])})
+		}
+	}
+	return all
+}
+
+// The labels that name a claim.
+const (
+	labelClaim     = v1alpha1.Group + "/claim"
+	labelNamespace = v1alpha1.Group + "/claim-namespace"
+)
+
+// owner is the claim that an object belongs to which no Cluster of the set needs: its namespace tells, and its label where
+// the object is named after what it says.
+func owner(o manifest.Object) [2]string {
+	if o.Namespace() == "" {
+		return [2]string{}
+	}
+	claim := manifest.String(o, "metadata", "labels", labelClaim)
+	if claim != "" && strings.HasPrefix(o.Name(), claim+"-") {
+		return [2]string{o.Namespace(), claim}
+	}
+	return [2]string{o.Namespace(), o.Name()}
 }
 
 // named is how findings call an object.

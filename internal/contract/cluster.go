@@ -170,7 +170,7 @@ func (j *judge) judgeEnvironmentList(d *document, m node, key, at string) {
 			} else {
 				f.Message = name + " " + f.Message
 			}
-			j.found = append(j.found, f)
+			j.note(d, f)
 		}
 	}
 }

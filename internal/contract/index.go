@@ -99,6 +99,8 @@ type document struct {
 	// wrapped is true for what stands inside a provider-kubernetes Object, depth counts how deep.
 	wrapped bool
 	depth   int
+	// origin is the place in the set it came with.
+	origin int
 	// observed is true where the provider only looks: such a document states nothing, it asks.
 	observed bool
 }
@@ -116,7 +118,8 @@ const maxNesting = 4
 
 func (j *judge) gather(set []manifest.Object) {
 	j.documents = make([]document, 0, 2*len(set))
-	for _, o := range set {
+	for i, o := range set {
+		j.taking = i
 		j.take(node(o), false, false, 0)
 	}
 }
@@ -129,7 +132,7 @@ func (j *judge) take(body node, wrapped, observed bool, depth int) {
 	d := document{
 		apiVersion: text(body, "apiVersion"), kindName: text(body, "kind"),
 		name: text(metadata, "name"), namespace: text(metadata, "namespace"),
-		body: body, spec: sub(body, "spec"), wrapped: wrapped, observed: observed, depth: depth,
+		body: body, spec: sub(body, "spec"), wrapped: wrapped, observed: observed, depth: depth, origin: j.taking,
 	}
 	if group, _, found := strings.Cut(d.apiVersion, "/"); found {
 		d.group = group

@@ -115,7 +115,7 @@ func judgeInitdbOptions(j *judge, c *cluster) {
 			}
 			for _, f := range JudgeParameters("", map[string]string{setting[1]: setting[2]}) {
 				f.Object, f.Path, f.Value = c.String(), at, option
-				j.found = append(j.found, f)
+				j.note(c.document, f)
 			}
 		}
 	}

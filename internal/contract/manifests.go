@@ -69,7 +69,9 @@ func (o Options) withFloor() Options {
 //
 // A finding's Object is "Kind namespace/name" and its Path a field inside that object; what is wrong with a wrapper is
 // reported on the wrapper. The set is only read.
-func JudgeManifests(set []manifest.Object, o Options) Findings {
+func JudgeManifests(set []manifest.Object, o Options) Findings { return judged(set, o).found.Sort() }
+
+func judged(set []manifest.Object, o Options) *judge {
 	j := &judge{options: o.withFloor()}
 	j.gather(set)
 	j.relate()
@@ -100,7 +102,7 @@ func JudgeManifests(set []manifest.Object, o Options) Findings {
 			rule(j, &j.buckets[i])
 		}
 	}
-	return j.found.Sort()
+	return j
 }
 
 // documentRules judge one document by itself, or with what it refers to.
@@ -150,6 +152,9 @@ type judge struct {
 	// archives counts the stores that some Cluster of the set archives to.
 	archives int
 	found    Findings
+	// origins are the places in the set of what was found, one for one; taking is the one that is being read.
+	origins []int
+	taking  int
 }
 
 // refuse records a finding on a document.
@@ -157,13 +162,18 @@ func (j *judge) refuse(d *document, rule, path, value, message, fix string) {
 	if d.kindName == manyNamespaces {
 		path = strings.Replace(path, "spec.", "spec.externalSecretSpec.", 1)
 	}
-	j.found = append(j.found, Finding{Rule: rule, Object: d.String(), Path: path, Value: shorten(value), Message: message, Fix: fix})
+	j.note(d, Finding{Rule: rule, Object: d.String(), Path: path, Value: shorten(value), Message: message, Fix: fix})
+}
+
+// note keeps a finding together with the document of the set that it was made on.
+func (j *judge) note(d *document, f Finding) {
+	j.found, j.origins = append(j.found, f), append(j.origins, d.origin)
 }
 
 // add records findings that were made without knowing the document.
 func (j *judge) add(d *document, found Findings) {
 	for _, f := range found {
 		f.Object = d.String()
-		j.found = append(j.found, f)
+		j.note(d, f)
 	}
 }

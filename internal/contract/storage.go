@@ -42,7 +42,7 @@ func (j *judge) judgeVolume(c *cluster, storage node, at string) {
 func judgeStorageClass(j *judge, d *document) {
 	if d.name == j.options.StorageClassName {
 		class := world.StorageClassOf(manifest.Object(d.body))
-		j.found = append(j.found, JudgeStorageClass(d.name, &class)...)
+		j.add(d, JudgeStorageClass(d.name, &class))
 	}
 }
 
