@@ -58,7 +58,7 @@ func (s *state) asksArchive() bool {
 }
 
 // lies is where an archive lies, as one description has it.
-type lies struct{ destination, endpoint string }
+type lies struct{ destination, endpoint, region string }
 
 // archiveLies are the descriptions of this database's archive: as it is, and as this function last asked for it. Which
 // ones they are follows from the method the database archives, or has archived, with.
@@ -75,7 +75,7 @@ func (s *state) archiveLies() []lies {
 	if len(clusters) > 0 && clusters[0].Method == "inTree" {
 		for _, c := range clusters {
 			if c.Method == "inTree" {
-				found = append(found, lies{c.Destination, c.Endpoint})
+				found = append(found, lies{c.Destination, c.Endpoint, c.Region})
 			}
 		}
 		return found
@@ -87,7 +87,7 @@ func (s *state) archiveLies() []lies {
 	for _, a := range stores {
 		if a.Destination != "" {
 			endpoint, _ := a.Configuration["endpointURL"].(string)
-			found = append(found, lies{a.Destination, endpoint})
+			found = append(found, lies{a.Destination, endpoint, a.Region})
 		}
 	}
 	return found
@@ -161,9 +161,21 @@ func stating(destination, server, rest string) string {
 	return fmt.Sprintf("spec.bootstrap.recovery.archive: {bucket: %s, path: %s, serverName: %s, %s}", bucket, strings.TrimSuffix(path, "/"), server, rest)
 }
 
-// regions are those the bucket's resources have been asked to be in.
+// regions are those the archive is described to be in, unless the policy gives the archiver another one than the bucket's,
+// and those the bucket's resources have been asked to be in: before the Cluster is managed a call may have written these
+// that had not seen the archive yet.
 func (s *state) regions() []string {
 	var found []string
+	if s.policy.Backup.SidecarEnv[world.RegionVariable] == "" {
+		for _, known := range s.archiveLies() {
+			if known.region != "" {
+				found = append(found, known.region)
+			}
+		}
+	}
+	if !s.identity.composed {
+		return found
+	}
 	for _, name := range manifest.SortedKeys(s.in.World.Observed) {
 		t := s.in.World.Observed[name]
 		if region := manifest.String(t, "spec", "forProvider", "region"); region != "" && hardened.Known(name) {

@@ -33,6 +33,62 @@ func lost(t *testing.T, earlier, policy, document manifest.Object) *fixture.Worl
 	return w
 }
 
+// committedAgain is a world whose claim is committed with a policy while all of an earlier one's database lives on.
+func committedAgain(t *testing.T, earlier, policy, document manifest.Object) *fixture.World {
+	t.Helper()
+	before := fixture.Observed(t, document, earlier, claim.ClusterScoped)
+	w := fixture.New(document, policy, claim.ClusterScoped)
+	for _, role := range manifest.SortedKeys(before.Observed) {
+		if live := before.Live(role); live != nil {
+			w.Existing = append(w.Existing, live)
+		}
+	}
+	return w
+}
+
+// with is a policy in which one thing is said.
+func with(policy manifest.Object, section, key string, value any) manifest.Object {
+	changed := manifest.Object(manifest.CopyMap(policy))
+	if changed[section] == nil {
+		changed[section] = map[string]any{}
+	}
+	manifest.Map(changed, section)[key] = value
+	return changed
+}
+
+// TestRegionWhileAway: the region of a living archive is what the archive's description says. The bucket's resources of a
+// claim that is committed again say what the first call wrote, before anybody had looked.
+func TestRegionWhileAway(t *testing.T) {
+	plain := document(t, defaultPolicy)
+	sidecar := with(plain, "backup", "sidecarEnv", map[string]any{"AWS_DEFAULT_REGION": "us-east-1"})
+	cases := map[string]struct {
+		reason          string
+		earlier, policy manifest.Object
+		refused         bool
+	}{
+		"Same":    {reason: "Nothing has changed.", earlier: plain, policy: plain},
+		"Plugin":  {reason: "The ObjectStore says where it is.", earlier: plain, policy: with(plain, "bucket", "region", "eu-west-1"), refused: true},
+		"InTree":  {reason: "The Cluster says it itself.", earlier: inTree(t), policy: with(inTree(t), "bucket", "region", "eu-west-1"), refused: true},
+		"Moved":   {reason: "The method changes, the region does not.", earlier: inTree(t), policy: plain},
+		"Sidecar": {reason: "The archiver's region is another one than the bucket's, on purpose.", earlier: sidecar, policy: sidecar},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := committedAgain(t, tc.earlier, tc.policy, document(t, defaultClaim))
+			w.Step(t) // Nobody has looked yet.
+			const told = `bucket.region: "eu-west-1": the living database archives into region eu-central-1`
+			out := w.Step(t)
+			if got := strings.Contains(out.Refused.String(), told); got != tc.refused || len(out.Refused) > 0 && !got {
+				t.Fatalf("%s\nrefused: %s", tc.reason, out.Refused)
+			}
+			w.Policy = tc.earlier // Put right.
+			if !w.Settle(t).Ready {
+				t.Errorf("%s\nthe old region is not the way back: %s", tc.reason, w.Ask().Refused)
+			}
+		})
+	}
+}
+
 // TestArchiveOfTheOtherMethod: a policy without the plugin looks at the plugin's ObjectStore all the same, where the control
 // plane says that there is such a kind, and asks nothing of one that has none.
 func TestArchiveOfTheOtherMethod(t *testing.T) {

@@ -54,8 +54,8 @@ type Cluster struct {
 	// Method is "plugin" or "inTree", "" where nothing archives.
 	Method string
 	// ObjectStore is the plugin's; ServerName the incarnation it archives as; Destination the in-tree path, in the store of
-	// Endpoint.
-	ObjectStore, ServerName, Destination, Endpoint string
+	// Endpoint and in Region.
+	ObjectStore, ServerName, Destination, Endpoint, Region string
 
 	// ReadyCondition, Archiving and LastBackup are "True", "False" or "" (not reported, or a backup is running).
 	ReadyCondition, Archiving, LastBackup string
@@ -184,6 +184,7 @@ func (c *Cluster) archive(t manifest.Tree) {
 	if destination := manifest.String(t, "spec", "backup", "barmanObjectStore", "destinationPath"); destination != "" && c.Method == "" {
 		c.Method, c.Destination = "inTree", destination
 		c.Endpoint = manifest.String(t, "spec", "backup", "barmanObjectStore", "endpointURL")
+		c.Region = region(t.Items("spec", "env"))
 		c.ServerName = manifest.String(t, "spec", "backup", "barmanObjectStore", "serverName")
 	}
 	c.RecoverableSince = manifest.String(t, "status", "firstRecoverabilityPoint")
@@ -192,6 +193,9 @@ func (c *Cluster) archive(t manifest.Tree) {
 		c.ServerName = manifest.String(t, "metadata", "name") // Both methods default to the Cluster's name.
 	}
 }
+
+// RegionVariable tells an archiver its region.
+const RegionVariable = "AWS_DEFAULT_REGION"
 
 // Window is the recovery window of one incarnation, as the plugin's ObjectStore reports it: RFC 3339 times, empty where
 // unknown.
@@ -202,8 +206,9 @@ type Window struct {
 // Archive is the plugin's ObjectStore with the windows of all incarnations in it.
 type Archive struct {
 	Exists bool
-	// Destination is "s3://bucket/path"; Configuration the whole description of the store.
+	// Destination is "s3://bucket/path", in Region; Configuration the whole description of the store.
 	Destination   string
+	Region        string
 	Configuration map[string]any
 	Windows       map[string]Window
 }
@@ -213,6 +218,7 @@ func ArchiveOf(t manifest.Tree) Archive {
 	a := Archive{
 		Exists:        true,
 		Destination:   manifest.String(t, "spec", "configuration", "destinationPath"),
+		Region:        region(t.Items("spec", "instanceSidecarConfiguration", "env")),
 		Configuration: manifest.CopyMap(t, "spec", "configuration"),
 		Windows:       map[string]Window{},
 	}
@@ -225,6 +231,16 @@ func ArchiveOf(t manifest.Tree) Archive {
 		}
 	}
 	return a
+}
+
+// region is the one an archiver's environment names, "" where it names none.
+func region(env []manifest.Tree) string {
+	for _, variable := range env {
+		if manifest.String(variable, "name") == RegionVariable {
+			return manifest.String(variable, "value")
+		}
+	}
+	return ""
 }
 
 // Full returns the incarnations that hold something to recover.
