@@ -119,7 +119,7 @@ func (s *state) ready(name string) bool {
 
 func (s *state) databaseReady() bool {
 	c := s.identity.cluster
-	return c != nil && c.ReadyCondition == "True" && !c.Hibernated
+	return c != nil && c.ReadyCondition == "True" && !c.Hibernated && c.DeletingSince == ""
 }
 
 // living are the Cluster and what archives it, as they are written and as they will be once the set is applied. The Cluster

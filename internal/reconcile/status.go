@@ -46,6 +46,7 @@ const (
 	ReasonReady            = "ClusterReady"
 	ReasonNotReady         = "ClusterNotReady"
 	ReasonHibernated       = "Hibernated"
+	ReasonDeleting         = "ClusterDeleting"
 	ReasonDeleted          = "ClusterDeleted"
 )
 
@@ -101,6 +102,8 @@ func (s *state) recoverability() Condition {
 		c.Reason, c.Message = ReasonDeleted, "the database is gone and archives nothing; DatabaseReady says how its archive is brought back"
 	case live == nil:
 		c.Message = "the database does not exist yet"
+	case live.DeletingSince != "":
+		c.Reason, c.Message = ReasonDeleting, "the Cluster is being deleted, and its archiving ends with it; DatabaseReady says what becomes of it"
 	case live.Unarchived() != "":
 		c.Reason, c.Message = ReasonNoArchiver, "the living Cluster archives nothing, whatever CloudNativePG says: "+live.Unarchived()+"; what is written now cannot be recovered"
 	case live.Archiving == "False":
@@ -166,6 +169,13 @@ func (s *state) databaseCondition() Condition {
 		c.Reason, c.Message = ReasonWaiting, "waiting for "+strings.Join(s.wait.before(), "; ")
 	case live == nil:
 		c.Reason, c.Message = ReasonNotReady, "the Cluster is being made"+s.reason(hardened.Cluster)
+	case live.DeletingSince != "":
+		c.Reason = ReasonDeleting
+		c.Message = fmt.Sprintf("somebody deleted the Cluster outside Git at %s, and nothing takes that back: it stops, and is not made again. Its volumes and its archive stay. "+
+			"Once it is gone, delete this claim and commit it again", live.DeletingSince)
+		if !s.neverMade() {
+			c.Message += " with " + s.wayBack()
+		}
 	case live.Hibernated:
 		c.Reason, c.Message = ReasonHibernated, "the database was hibernated by hand: remove the annotation cnpg.io/hibernation from the Cluster"
 	case live.ReadyCondition == "True":

@@ -13,6 +13,8 @@ import (
 // Cluster is the living CloudNativePG Cluster.
 type Cluster struct {
 	Exists bool
+	// DeletingSince is when somebody deleted the Cluster, which is still there until all of it has stopped.
+	DeletingSince string
 	// ClaimNamespace and ClaimName are whose it is, from our labels; empty on a Cluster that is not ours.
 	ClaimNamespace, ClaimName string
 
@@ -78,6 +80,7 @@ type Cluster struct {
 func ClusterOf(t manifest.Tree) Cluster {
 	c := Cluster{
 		Exists:          true,
+		DeletingSince:   manifest.String(t, "metadata", "deletionTimestamp"),
 		ClaimNamespace:  manifest.String(t, "metadata", "labels", "database.bizmatters.io/claim-namespace"),
 		ClaimName:       manifest.String(t, "metadata", "labels", "database.bizmatters.io/claim"),
 		Image:           manifest.String(t, "spec", "imageName"),
