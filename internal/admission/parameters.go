@@ -25,6 +25,14 @@ const aTime = "'^[+]?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+) *(us|ms|s|min|h|d)?
 // value is a setting without what PostgreSQL does not look at.
 const value = `variables.parameters[k].lowerAscii().replace("'", '').trim()`
 
+const (
+	// milliseconds is a setting that matches aTime, counted in what PostgreSQL counts most timeouts in.
+	milliseconds = "double(" + value + ".find('[0-9.]+')) * " +
+		"{'us': 0.001, 'ms': 1.0, '': 1.0, 's': 1000.0, 'min': 60000.0, 'h': 3600000.0, 'd': 86400000.0}[" + value + ".find('[a-z]*$')]"
+	// zeroTime is what no time at all looks like.
+	zeroTime = `'^(0([.]0*)?|[.]0+) *(us|ms|s|min|h|d)?$'`
+)
+
 // parameterChecks repeat the contract's rules for settings (ZDL-09, CNPG-1.2) in CEL; a test holds the two against each
 // other, setting by setting.
 func parameterChecks() []check {
@@ -45,10 +53,10 @@ func parameterChecks() []check {
 		{"ZDL-09", each([]string{"wal_level"}, value+" in ['replica', 'logical']"), "spec.postgresql.parameters: wal_level has to be replica or logical: without it there is neither replication nor archiving"},
 		{"ZDL-09", each([]string{"wal_sync_method"}, "!("+value+" in ['open_sync', 'open_datasync'])"), "spec.postgresql.parameters: wal_sync_method does not force WAL to disk on every platform"},
 		{"ZDL-09", each(counts, value+".matches('^[1-9][0-9]{0,8}$') && int("+value+") >= 5"), "spec.postgresql.parameters: max_wal_senders and max_replication_slots of 5 or more: standbys and base backups need one each"},
-		{"ZDL-09", each(timeouts, value+".matches("+aTime+") && double("+value+".find('[0-9.]+')) * "+
-			"{'us': 0.001, 'ms': 1.0, '': 1.0, 's': 1000.0, 'min': 60000.0, 'h': 3600000.0, 'd': 86400000.0}["+value+".find('[a-z]*$')] >= 1.0"), "spec.postgresql.parameters: wal_sender_timeout and wal_receiver_timeout stay above 0: a dead partner is never noticed, and every commit waits for it"},
+		{"ZDL-09", each(timeouts, value+".matches("+aTime+") && "+milliseconds+" >= 1.0 && "+milliseconds+" <= 60000.0"), "spec.postgresql.parameters: wal_sender_timeout and wal_receiver_timeout are at most 1min and not 0: a dead partner is noticed that late, and every commit may wait for it"},
+		{"ZDL-09", each([]string{"statement_timeout", "transaction_timeout"}, value+".matches("+zeroTime+")"), "spec.postgresql.parameters: statement_timeout and transaction_timeout end base backups as well; bound the application's own role: ALTER ROLE … SET"},
 		{"ZDL-09", each([]string{"max_slot_wal_keep_size"}, value+" == '-1'"), "spec.postgresql.parameters: max_slot_wal_keep_size lets the primary remove WAL a standby still needs"},
-		{"ZDL-09", each([]string{"idle_replication_slot_timeout"}, value+".matches('^(0([.]0*)?|[.]0+) *(us|ms|s|min|h|d)?$')"), "spec.postgresql.parameters: idle_replication_slot_timeout drops the slot of a standby that was away"},
+		{"ZDL-09", each([]string{"idle_replication_slot_timeout"}, value+".matches("+zeroTime+")"), "spec.postgresql.parameters: idle_replication_slot_timeout drops the slot of a standby that was away"},
 		{"ZDL-09", each([]string{"session_replication_role"}, value+" != 'replica' && !"+value+".contains('\\\\')"), "spec.postgresql.parameters: session_replication_role as replica switches foreign keys and triggers off for everybody"},
 		{"ZDL-09", each([]string{"password_encryption"}, value+" != 'md5' && !"+value+".contains('\\\\')"), "spec.postgresql.parameters: password_encryption as md5 can be reversed"},
 	}

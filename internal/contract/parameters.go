@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 	"strconv"
@@ -9,6 +10,10 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/internal/schedule"
 )
+
+// maxUnanswered is how long sender and receiver of WAL may wait for each other: PostgreSQL's own default. CloudNativePG's is
+// 5 seconds.
+const maxUnanswered = time.Minute
 
 // maxArchiveTimeout is how long a quiet database may keep a WAL file to itself (ZDL-09).
 const maxArchiveTimeout = 5 * time.Minute
@@ -67,8 +72,10 @@ var parameterRules = map[string]parameterRule{
 	},
 	"max_wal_senders":       atLeast(5, "standbys and base backups need one sender each: replication stops"),
 	"max_replication_slots": atLeast(5, "standbys need a slot each: they fall behind beyond recovery"),
-	"wal_sender_timeout":    positiveTime("a dead standby is never noticed and every commit waits for it"),
-	"wal_receiver_timeout":  positiveTime("a standby never notices that its primary is gone"),
+	"wal_sender_timeout":    answered("a dead standby", "every commit may wait for it"),
+	"wal_receiver_timeout":  answered("a dead primary", "its standbys wait for it"),
+	"statement_timeout":     off("cancels base backups as well: each begins with a statement that waits for a checkpoint, for minutes"),
+	"transaction_timeout":   off("ends base backups as well: each begins with a statement that waits for a checkpoint, for minutes"),
 	"max_slot_wal_keep_size": func(value string) string {
 		if strings.Trim(strings.TrimSpace(value), "'") == "-1" {
 			return ""
@@ -133,14 +140,34 @@ func atLeast(least int64, consequence string) parameterRule {
 	}
 }
 
-func positiveTime(consequence string) parameterRule {
+// answered bounds how long one side of replication waits for the other.
+func answered(dead, meanwhile string) parameterRule {
 	return func(value string) string {
 		// PostgreSQL rounds these to whole milliseconds, in two steps, and 0 is never.
-		if d, ok := postgresTime(value, time.Millisecond); ok && d >= time.Millisecond {
+		switch d, ok := postgresTime(value, time.Millisecond); {
+		case !ok || d < time.Millisecond:
+			return dead + " is never noticed, and " + meanwhile
+		case d > maxUnanswered:
+			return fmt.Sprintf("%s is noticed after %s only, and so long %s; a minute is the most", dead, schedule.Duration(d), meanwhile)
+		}
+		return ""
+	}
+}
+
+// off is a timeout that must not be set for everybody.
+func off(consequence string) parameterRule {
+	return func(value string) string {
+		if d, ok := postgresTime(value, time.Millisecond); ok && d == 0 {
 			return ""
 		}
 		return consequence
 	}
+}
+
+// fixes are what to do about a setting where removing it is not all that can be said.
+var fixes = map[string]string{
+	"statement_timeout":   "remove it; bound the application's own role: ALTER ROLE … SET statement_timeout",
+	"transaction_timeout": "remove it; bound the application's own role: ALTER ROLE … SET transaction_timeout",
 }
 
 // JudgeParameters judges PostgreSQL settings (ZDL-09, CNPG-1.2), comparing names the way PostgreSQL does.
@@ -187,7 +214,7 @@ func JudgeParameters(at string, parameters map[string]string) Findings {
 		default:
 			if judge := parameterRules[name]; judge != nil {
 				if message := judge(value); message != "" {
-					refuse("ZDL-09", message, "remove it")
+					refuse("ZDL-09", message, cmp.Or(fixes[name], "remove it"))
 				}
 			}
 		}
