@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,6 +167,10 @@ func judgeBucketComplete(j *judge, b *bucketState) {
 		d := b.sources[0]
 		if b.bucket != nil {
 			d = b.bucket
+		}
+		if i := slices.IndexFunc(b.sources, func(d *document) bool { return d.kind == n.kind }); i >= 0 {
+			j.refuseBucket(b.sources[i], "spec.managementPolicies", "Observe", "only looks, at a bucket that is made here: "+n.without, fixPolicies)
+			continue
 		}
 		j.refuseBucket(d, "", "", "the bucket has no "+n.name+": "+n.without, "add the "+n.name)
 	}

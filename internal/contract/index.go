@@ -211,9 +211,10 @@ type archive struct {
 
 // bucketState is everything the set says about one bucket.
 type bucketState struct {
-	name    string
-	bucket  *document
-	locks   []*document
+	name   string
+	bucket *document
+	locks  []*document
+	// has are the kinds that the set writes, and not only looks at.
 	has     map[kind]bool
 	sources []*document
 	// archived are the Clusters that archive into it.
@@ -250,7 +251,7 @@ func (j *judge) relate() {
 		case bucket, bucketVersioning, bucketLock, bucketEncryption, bucketPublicAccess, bucketOwnership, bucketACL, bucketPolicy, bucketLifecycle:
 			b := j.bucketNamed(j.bucketOf(d))
 			b.observed = b.observed || d.observed
-			b.has[d.kind] = true
+			b.has[d.kind] = b.has[d.kind] || !d.observed
 			b.sources = append(b.sources, d)
 			switch d.kind {
 			case bucket:

@@ -50,12 +50,29 @@ func (j *judge) managed(i int) {
 	case j.incidental(d):
 	case d.kind >= bucket && !j.concerns(d):
 	case isNamespaced(d.group):
+		j.judgeUpkeep(i)
 		if has(d.spec, "deletionPolicy") {
 			j.refuse(d, "CNPG-4.1", "spec.deletionPolicy", text(d.spec, "deletionPolicy"), "is no field of a namespaced resource: it protects nothing, and the API server refuses the resource", "remove it; managementPolicies without Delete orphan")
 		}
 		j.judgePolicies(d, "is missing, which means all of them: the resource deletes what it manages when it goes (namespaced resources know no deletionPolicy)")
 	default:
+		j.judgeUpkeep(i)
 		j.judgeDeletion(d)
+	}
+}
+
+// judgeUpkeep: what is made here is also kept up, and what is kept up is made. Only a Cluster is not to be made a second
+// time: one that comes back empty has lost its data.
+func (j *judge) judgeUpkeep(i int) {
+	d := &j.documents[i]
+	policies := items(d.spec, "managementPolicies")
+	makes, repairs := contains(policies, "Create"), contains(policies, "Update")
+	refuse := func(message string) { j.refuse(d, "CNPG-4.1", "spec.managementPolicies", "", message, fixPolicies) }
+	switch inner := j.inside(i); {
+	case makes && !repairs:
+		refuse("lack Update: what somebody changes or removes from it by hand is never put back")
+	case repairs && !makes && (inner == nil || inner.kind != clusterKind):
+		refuse("lack Create: where it is missing nothing makes it, and it protects nothing")
 	}
 }
 
