@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -229,6 +230,9 @@ var divertingArguments = []string{
 	"--help", "--version", "--host",
 }
 
+// valueless are what short options of barman-cloud begin with, and those without a value.
+const valueless = "-vqzj"
+
 // isDiverting says whether an argument stands for one of them. barman-cloud takes any beginning of a long option, and
 // short ones in one word: -vt, -Pother.
 func isDiverting(argument string) bool {
@@ -236,18 +240,42 @@ func isDiverting(argument string) bool {
 	if strings.HasPrefix(name, "--") {
 		return slices.ContainsFunc(divertingArguments, func(long string) bool { return begins(name, long, "--") && name != "--" })
 	}
-	short := strings.TrimLeft(name, "-vqzj") // Those without a value.
+	short := strings.TrimLeft(name, valueless)
 	return strings.HasPrefix(name, "-") && strings.IndexAny(short, "tPVh") == 0
 }
 
 func (j *judge) judgeArguments(a archive, part, key, effect string) {
-	for i, item := range items(sub(a.configuration, part), key) {
+	arguments := items(sub(a.configuration, part), key)
+	for i, item := range arguments {
 		argument, _ := item.(string)
+		at := index(a.at+"."+part+"."+key, i)
 		if isDiverting(argument) {
 			name, _, _ := strings.Cut(argument, "=")
-			j.refuse(a.document, "CNPG-2.1", index(a.at+"."+part+"."+key, i), name, effect, "remove it")
+			j.refuse(a.document, "CNPG-2.1", at, name, effect, "remove it")
+		}
+		option, database, names := databaseOf(argument)
+		if names && database == "" && i+1 < len(arguments) {
+			database, _ = arguments[i+1].(string)
+		}
+		if names && anotherServer.MatchString(database) { // Not quoted: it may hold a password.
+			j.refuse(a.document, "CNPG-2.1", at, option, "names another server beside the database: what is backed up is that one's", "write the name of a database alone, or remove it")
 		}
 	}
+}
+
+// anotherServer recognises what tells libpq in place of a database's name where to connect to.
+var anotherServer = regexp.MustCompile(`(?i)^\s*postgres(ql)?://|(^|\s)(host|hostaddr|port|service)\s*=`)
+
+// databaseOf reads -d and --dbname: the option, and its value where that is in the same word.
+func databaseOf(argument string) (option, value string, names bool) {
+	option, value, _ = strings.Cut(argument, "=")
+	if begins(option, "--dbname", "--d") {
+		return option, value, true
+	}
+	if strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "--") {
+		value, names = strings.CutPrefix(strings.TrimLeft(argument, valueless), "d")
+	}
+	return "-d", value, names
 }
 
 // judgeRetention: at least 30 days are kept (CNPG-3.2).

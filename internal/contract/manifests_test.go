@@ -180,6 +180,7 @@ func TestWhatOnlyLooksLikeAWayAroundIsLeftAlone(t *testing.T) {
 		"checksums by an option":            {"Cluster", "spec.bootstrap.initdb", map[string]any{"database": "orders", "owner": "orders", "options": list("-gk", "--locale=C")}},
 		"foreign keys on":                   {"Cluster", "spec.postgresql.parameters.session_replication_role", "origin"},
 		"tags on history files, four jobs":  {"ObjectStore", "spec.configuration.wal.archiveAdditionalCommandArgs", list("--history-tags", "a,b", "--read-timeout=60", "-J", "4", "--max-bandwidth", "1GB", "-z", "-v")},
+		"a database of the same server":     {"ObjectStore", "spec.configuration.data.additionalCommandArgs", list("-d", "dbname=orders options='-c statement_timeout=0'", "--dbname=hosts", "-J", "port=2", "--tags")},
 		"an archive that goes with its own": {"ObjectStore", "metadata.ownerReferences", list(map[string]any{"kind": "Cluster", "name": "orders"})},
 		"keys that many namespaces have":    {"ExternalSecret", "metadata.ownerReferences", list(map[string]any{"kind": "ClusterExternalSecret", "name": "keys"})},
 		"what nobody looks at is dropped":   {"PodMonitor", "spec.podMetricsEndpoints", list(map[string]any{"port": "metrics", "interval": "1m", "metricRelabelings": list(map[string]any{"action": "drop", "sourceLabels": list("__name__"), "regex": "cnpg_pg_stat_bgwriter_.*|go_.*"}, map[string]any{"action": "drop", "sourceLabels": list("datname"), "regex": "template.*"}, map[string]any{"sourceLabels": list("__name__"), "regex": ".*"})})},
