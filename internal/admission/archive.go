@@ -8,6 +8,9 @@ const days = "%[1]s.matches('^[1-9][0-9]{0,5}[dwm]$') && int(%[1]s.replace('d', 
 // diverting are the arguments of barman-cloud that the contract refuses, and their beginnings.
 const diverting = "^(--(end|cl|c$|aws-p|aw$|a$|pr|p$|te|t$|sn|s$|he|ho|h$|ver|ve$|v$)|-[vqzj]*[tPVh])"
 
+// elsewhere are -d and --dbname where they name a server beside the database, in the same argument or the next.
+const elsewhere = `(^|\\n)(--d[a-z]*|-[vqzj]*d)[=\\n]?[[:space:]]*(?i:postgres(ql)?://|([^\\n]*[[:space:]])?(host|hostaddr|port|service)[[:space:]]*=)`
+
 // objectStore: the archive stays where it is and keeps what it has to keep.
 func objectStore(o Options) policyTemplate {
 	return policyTemplate{
@@ -20,7 +23,11 @@ func objectStore(o Options) policyTemplate {
 			{"CNPG-3.2", fmt.Sprintf(days, "variables.retention", o.RetentionDays), fmt.Sprintf("spec.retentionPolicy: at least %dd: what retention removes cannot be recovered to", o.RetentionDays)},
 			{"CNPG-2.2", "object.spec.configuration.?destinationPath.orValue('').startsWith('s3://') && !object.spec.configuration.?endpointURL.orValue('https://').startsWith('http://')", "spec.configuration: s3:// over https only: elsewhere backups can be destroyed, or read on the way"},
 			{"CNPG-2.3", "object.spec.configuration.?wal.?compression.orValue('') != ''", "spec.configuration.wal.compression: is needed: what has not been uploaded yet is what a lost cluster loses"},
-			{"CNPG-2.1", "(object.spec.configuration.?wal.?archiveAdditionalCommandArgs.orValue([]) + object.spec.configuration.?data.?additionalCommandArgs.orValue([])).all(a, !a.matches('" + diverting + "'))", "spec.configuration: these arguments send the archive elsewhere, or have barman-cloud report success without archiving"},
+			{
+				"CNPG-2.1", "(object.spec.configuration.?wal.?archiveAdditionalCommandArgs.orValue([]) + object.spec.configuration.?data.?additionalCommandArgs.orValue([])).all(a, !a.matches('" + diverting + "'))" +
+					" && !object.spec.configuration.?data.?additionalCommandArgs.orValue([]).join('\\n').matches('" + elsewhere + "')",
+				"spec.configuration: these arguments send the archive elsewhere, back up another server, or have barman-cloud report success without archiving",
+			},
 			{"ZDL-08", "oldObject == null || object.spec.configuration.?destinationPath.orValue('') == oldObject.spec.configuration.?destinationPath.orValue('') && object.spec.configuration.?endpointURL.orValue('') == oldObject.spec.configuration.?endpointURL.orValue('')", "spec.configuration: destinationPath and endpointURL may not change under a living database: the archive would split in two"},
 			{"CNPG-4.3", "object.spec.?instanceSidecarConfiguration.?env.orValue([]).all(e, !(e.name in ['AWS_REQUEST_CHECKSUM_CALCULATION', 'AWS_RESPONSE_CHECKSUM_VALIDATION']) || e.?value.orValue('').lowerAscii() != 'when_required')", "spec.instanceSidecarConfiguration.env: uploads need checksums: without them a locked bucket refuses them and archiving stops"},
 		},
