@@ -40,6 +40,7 @@ func statusOf(s *v1alpha1.Status) map[string]any {
 		in.text("recoverableSince", b.RecoverableSince)
 		in.text("lastBackup", b.LastBackup)
 		in.text("gapAfter", b.GapAfter)
+		in.text("reachedBackTo", b.ReachedBackTo)
 		out["backup"] = map[string]any(in)
 	}
 	if b := s.Bootstrap; b != nil {

@@ -1,7 +1,7 @@
 package v1alpha1
 
 // Status is what is, as observed: every field is rebuilt from the cluster on every call and carries no time of our own
-// (rule ZDL-13). GapAfter alone remembers.
+// (rule ZDL-13). GapAfter and ReachedBackTo alone remember.
 type Status struct {
 	// Version is the PostgreSQL major that runs.
 	Version string `json:"version,omitempty"`
@@ -72,6 +72,9 @@ type BackupStatus struct {
 	// GapAfter is the newest base backup of when WAL was last seen to be archived nowhere. What was written after it can be
 	// recovered once a newer one has succeeded; the field is empty then.
 	GapAfter string `json:"gapAfter,omitempty"`
+	// ReachedBackTo is how far back the base backups reached before some went before their time, removed or hidden; empty while
+	// they reach back as far as the retention promises.
+	ReachedBackTo string `json:"reachedBackTo,omitempty"`
 }
 
 // BootstrapStatus says what became of the bootstrap stanza.

@@ -176,7 +176,7 @@ func (m *maker) judgeOwnArchive() {
 	if !known {
 		return // The gate waits for this answer; the in-tree method gives none (docs/limits.md).
 	}
-	if w := archive.Windows[m.place.ServerName]; w.RecoverableSince != "" || w.LastBackup != "" {
+	if _, used := archive.Windows[m.place.ServerName]; used { // With a base backup that is seen, or without.
 		back := fmt.Sprintf("spec.bootstrap.recovery: {source: %s}", m.claim.Name)
 		if sourceName(m.claim) == m.claim.Name {
 			back = fmt.Sprintf("spec.bootstrap.recovery.archive: {bucket: %s, serverName: %s}", m.place.Bucket, m.place.ServerName)

@@ -198,8 +198,11 @@ func (m *maker) orphanedLocation(s source) (location, bool) {
 	}
 	switch len(full) {
 	case 0:
-		m.refuse("CNPG-2.4", "spec.bootstrap.recovery.source", s.name,
-			"its database is gone, and its ObjectStore reports no base backup of any incarnation",
+		message := "its database is gone, and its ObjectStore reports no base backup of any incarnation"
+		if used := s.archive.Used(); len(used) > 0 {
+			message = fmt.Sprintf("its database is gone, and its ObjectStore reports no base backup to restore from, of %s: none was finished, or they were removed or hidden (docs/recover.md)", strings.Join(used, ", "))
+		}
+		m.refuse("CNPG-2.4", "spec.bootstrap.recovery.source", s.name, message,
 			"look into the bucket; if a backup is there, name it: spec.bootstrap.recovery.archive {bucket, serverName, version}")
 		return location{}, false
 	case 1:

@@ -34,6 +34,10 @@ type Observed struct {
 	Keys       world.Secret
 	// Window is the recovery window of this incarnation.
 	Window world.Window
+	// ReachedBackTo is how far back Window reached before base backups went before their time; empty where none has.
+	ReachedBackTo string
+	// Parted says that WAL goes to another folder than the base backups it belongs to; empty where it does not.
+	Parted string
 	// ArchiveUnknown is true while nobody has looked yet what the archive holds: Window says nothing then.
 	ArchiveUnknown bool
 	// Settled tells which composed resources are ready and can be changed, by composition-resource-name.
@@ -151,6 +155,8 @@ var observedRules = []judgeObserved{
 			return nil, notLookedUp
 		case o.Cluster.LastBackup == "True" && o.Window.RecoverableSince == "":
 			return one("CNPG-3.2", "archive", "serverRecoveryWindow", "", "a base backup has succeeded and the archive's catalogue shows none: it has not been read yet, or backups were removed or hidden", "see the runbook of PostgresRecoveryWindowShrunk; under the lock nothing is lost, remove the delete markers"), ""
+		case o.ReachedBackTo != "" && o.Window.RecoverableSince != "":
+			return one("CNPG-3.2", "archive", "serverRecoveryWindow", o.Window.RecoverableSince, "base backups went before their time, removed or hidden: they reached back to "+o.ReachedBackTo, "see the runbook of PostgresRecoveryWindowShrunk; under the lock nothing is lost, remove the delete markers"), ""
 		}
 		return nil, ""
 	}},
@@ -238,6 +244,9 @@ var observedRules = []judgeObserved{
 	{"ZDL-05", func(o Observed) (Findings, string) {
 		if o.Cluster == nil {
 			return nil, notAlive
+		}
+		if o.Parted != "" {
+			return one("ZDL-05", "Cluster", "serverName", "", o.Parted, "find out who wrote it; let this function write it back, and make a base backup at once (docs/runbooks/PostgresBackupTooOld.md)"), ""
 		}
 		return nil, ""
 	}},

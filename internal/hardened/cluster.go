@@ -74,8 +74,11 @@ func (b builder) cluster() manifest.Object {
 // clusterObject wraps the Cluster. One that lives is only ever updated.
 func (b builder) clusterObject() manifest.Object {
 	o := b.wrap(Cluster, b.cluster(), readyFromManifest)
-	if b.Alive {
-		manifest.Map(o, "spec")["managementPolicies"] = keepAlive()
+	switch spec := manifest.Map(o, "spec"); {
+	case b.Alive:
+		spec["managementPolicies"] = keepAlive()
+	case b.Held:
+		spec["managementPolicies"] = observe()
 	}
 	return o
 }

@@ -40,6 +40,13 @@ func Orphaned(t manifest.Tree) manifest.Object {
 	}
 }
 
+// Held is a composed resource as it was last asked for, which neither makes nor changes what it stands for.
+func Held(t manifest.Tree) manifest.Object {
+	o := Orphaned(t)
+	manifest.Map(o, "spec")["managementPolicies"] = observe()
+	return o
+}
+
 // observe leaves the external resource entirely alone.
 func observe() []any { return []any{"Observe"} }
 

@@ -76,6 +76,8 @@ type Request struct {
 	// Alive says that the Cluster exists. It is then never created again: deleted by hand it would come back empty, over
 	// a full archive, and archive nothing.
 	Alive bool
+	// Held says that the Cluster's Object exists and no Cluster may be made of it for now.
+	Held bool
 	// Alias says that the claim holds its alias, or may take it. HostNames are further names the server's certificate
 	// carries, of this alias and of earlier ones.
 	Alias     bool

@@ -2,7 +2,10 @@ package reconcile_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/claim"
 	"github.com/bizmatters/function-hardened-postgres/internal/fixture"
@@ -34,6 +37,24 @@ func TestNeverMadeAgain(t *testing.T) {
 			delete(w.Observed["cluster"], "status")
 			manifest.Map(w.Observed["cluster"], "spec")["managementPolicies"] = []any{"Observe", "Create", "Update", "LateInitialize"}
 			delete(w.Live("object-store"), "status")
+			delete(w.Live("scheduled-backup"), "status")
+		}},
+		"ReportMissed": {reason: "A base backup has been started, and the ObjectStore has been made anew since.", lose: func(w *fixture.World) {
+			delete(w.Observed["cluster"], "status")
+			manifest.Map(w.Observed["cluster"], "spec")["managementPolicies"] = []any{"Observe", "Create", "Update", "LateInitialize"}
+			delete(w.Live("object-store"), "status")
+		}},
+		"Hidden": {reason: "Its base backups are hidden, and its archive is full of WAL.", lose: func(w *fixture.World) {
+			delete(w.Observed["cluster"], "status")
+			manifest.Map(w.Observed["cluster"], "spec")["managementPolicies"] = []any{"Observe", "Create", "Update", "LateInitialize"}
+			delete(w.Live("scheduled-backup"), "status")
+			manifest.Map(w.Live("object-store"), "status")["serverRecoveryWindow"] = map[string]any{"orders-pg16": map[string]any{}}
+		}},
+		"AnotherLife": {reason: "The archive holds an earlier life, which the claim does not bring back.", lose: func(w *fixture.World) {
+			delete(w.Observed["cluster"], "status")
+			manifest.Map(w.Observed["cluster"], "spec")["managementPolicies"] = []any{"Observe", "Create", "Update", "LateInitialize"}
+			delete(w.Live("scheduled-backup"), "status")
+			manifest.Map(w.Live("object-store"), "status")["serverRecoveryWindow"] = map[string]any{"orders-first": map[string]any{"firstRecoverabilityPoint": "2026-10-25T00:00:00Z"}}
 		}},
 	}
 	for name, tc := range cases {
@@ -47,6 +68,75 @@ func TestNeverMadeAgain(t *testing.T) {
 			}
 			if got := slices.Contains(policies(out, hardened.Cluster), "Create"); got != tc.remade {
 				t.Errorf("%s Is it made again? %v, want %v", tc.reason, got, tc.remade)
+			}
+		})
+	}
+}
+
+// TestHeld: the Cluster's Object has been made and its Cluster has not, because a webhook was down; then the gate shuts
+// again. The claim says that it waits, and so does the Object.
+func TestHeld(t *testing.T) {
+	notMade := func(w *fixture.World) {
+		w.Observed[hardened.Cluster]["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Synced", "status": "False", "reason": "ReconcileError", "message": "failed calling webhook"}}}
+		delete(w.Live(hardened.ObjectStore), "status") // Nothing has ever archived.
+		w.Required["cluster"] = nil
+	}
+	untilMade := func(w *fixture.World) *fixture.World {
+		for range 12 {
+			if w.Step(t); w.Observed[hardened.Cluster] != nil {
+				break
+			}
+		}
+		notMade(w)
+		return w
+	}
+	source := fixture.Observed(t, agentDB("agent-db-v15", map[string]any{"version": "15"}, nil), plainPolicy(), claim.Namespaced)
+	copied := func() *fixture.World {
+		return untilMade(beside(t, source, agentDB("agent-db-v16", map[string]any{
+			"version": "16", "bootstrap": map[string]any{"recovery": map[string]any{"source": "agent-db-v15"}},
+		}, map[string]any{claim.AnnotationWritesStopped: "agent-db-v15"})))
+	}
+	empty := func() *fixture.World {
+		return untilMade(fixture.New(document(t, defaultClaim), document(t, defaultPolicy), claim.Namespaced))
+	}
+	cases := map[string]struct {
+		reason string
+		w      *fixture.World
+		shut   func(w *fixture.World)
+		waits  string
+		want   []string
+	}{
+		"Open": {"It is only late.", empty(), func(*fixture.World) {}, "is being made", []string{"Observe", "Create", "Update", "LateInitialize"}},
+		"Lock": {"What it writes would not be locked.", empty(), func(w *fixture.World) {
+			delete(manifest.Map(w.Observed[hardened.BucketObjectLock], "status", "atProvider"), "rule")
+		}, "to lock", []string{"Observe"}},
+		"Copy":      {"It is only late.", copied(), func(*fixture.World) {}, "is being made", []string{"Observe", "Create", "Update", "LateInitialize"}},
+		"Confirmed": {"Applications write to the source again.", copied(), func(w *fixture.World) { delete(manifest.Map(w.Composite, "metadata"), "annotations") }, "to confirm", []string{"Observe"}},
+		"Source": {"Its source is no longer seen.", copied(), func(w *fixture.World) {
+			for name := range w.Required {
+				if strings.HasPrefix(name, "bootstrap") {
+					delete(w.Required, name)
+				}
+			}
+		}, "what is left of agent-db-v15", []string{"Observe"}},
+		"Hidden": {"It has archived: it was made after all, and is gone.", copied(), func(w *fixture.World) {
+			server := w.Ask().Status.Backup.ServerName
+			w.Live(hardened.ObjectStore)["status"] = map[string]any{"serverRecoveryWindow": map[string]any{server: map[string]any{}}}
+		}, "was deleted", []string{"Observe", "Update"}},
+		"Unknown": {"Nobody says whether it lives, and its Object may not make one.", empty(), func(w *fixture.World) {
+			delete(w.Required, "cluster")
+			manifest.Map(w.Observed[hardened.Cluster], "spec")["managementPolicies"] = []any{"Observe", "Update"}
+		}, "whether a Cluster", []string{"Observe", "Update"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			tc.shut(tc.w)
+			out := tc.w.Ask()
+			if told := message(out.Conditions, reconcile.DatabaseReady); !strings.Contains(told, tc.waits) {
+				t.Errorf("%s DatabaseReady says: %s", tc.reason, told)
+			}
+			if diff := cmp.Diff(tc.want, policies(out, hardened.Cluster)); diff != "" {
+				t.Errorf("%s Its Object: -want, +got:\n%s", tc.reason, diff)
 			}
 		})
 	}

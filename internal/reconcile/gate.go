@@ -42,6 +42,13 @@ func (w waits) open(stage hardened.Stage) bool {
 // before is all that a database which does not live yet waits for.
 func (w waits) before() []string { return slices.Concat(w.protection, w.database) }
 
+// held says whether the Cluster's Object exists, no Cluster does, and the gate is shut again: what was confirmed or in force
+// when the Object was made no longer is, and the Object may still make the Cluster at any moment (ZDL-03).
+func (s *state) held() bool {
+	i := s.identity
+	return i.composed && i.known && i.cluster == nil && !i.deleted && !s.in.Complete && len(s.wait.before()) > 0
+}
+
 // judgeGate fills in what is waited for.
 func (s *state) judgeGate(bootstrapWaits []string) {
 	v := s.in.World

@@ -17,3 +17,7 @@ func message(conditions []reconcile.Condition, kind string) string {
 func emits(composed []reconcile.Composed, name string) bool {
 	return slices.ContainsFunc(composed, func(c reconcile.Composed) bool { return c.Name == name })
 }
+
+func isTrue(out reconcile.Outcome, kind string) bool {
+	return slices.ContainsFunc(out.Conditions, func(c reconcile.Condition) bool { return c.Type == kind && c.Status == "True" })
+}

@@ -197,7 +197,8 @@ func (s *state) judgeIdentity() {
 	if s.identity.composed {
 		// What has archived has lived, whatever became of its Object. With the archive it says to come from, a claim has named
 		// an earlier life's backups, and its own database may still have to be made.
-		s.identity.deleted = s.identity.deleted || s.archived && !statesArchive(c) || s.archive.Windows[wanted.ServerName].RecoverableSince != ""
+		_, used := s.archive.Windows[wanted.ServerName]
+		s.identity.deleted = s.identity.deleted || s.archived && !statesArchive(c) || used || c.Spec.Bootstrap == nil && len(s.archive.Used()) > 0
 		s.judgePlace(wanted)
 		s.remember()
 		return
@@ -206,7 +207,7 @@ func (s *state) judgeIdentity() {
 	if s.archived && !statesArchive(c) {
 		s.refuse(contract.Findings{{
 			Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
-			Message: fmt.Sprintf("the database is gone and its ScheduledBackup has made backups: s3://%s/%s is full. A new database of its name, empty or made once more from its source, could not archive there: CloudNativePG would call it ready while nothing is backed up",
+			Message: fmt.Sprintf("the database is gone and its ScheduledBackup has started backups: s3://%s/%s holds what it archived, though nothing reports it. A new database of its name, empty or made once more from its source, could not archive there: CloudNativePG would call it ready while nothing is backed up",
 				wanted.Bucket, wanted.Path),
 			Fix: fmt.Sprintf("choose another name, with %s to bring the database back; if the folder really is empty, delete ScheduledBackup %s",
 				stating(s.destination(), "…", "version: …"), c.Name),
@@ -214,9 +215,19 @@ func (s *state) judgeIdentity() {
 		s.wait.database = append(s.wait.database, "a name whose archive is empty") // Waived or not.
 		return
 	}
-	full := s.archive.Full()
-	if c.Spec.Bootstrap != nil || len(full) == 0 {
+	used, full := s.archive.Used(), s.archive.Full()
+	if c.Spec.Bootstrap != nil || len(used) == 0 {
 		return // A bootstrap judges for itself what its archive holds already.
+	}
+	if len(full) == 0 {
+		s.refuse(contract.Findings{{
+			Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
+			Message: fmt.Sprintf("the database is gone and has archived into %s%s, whose catalogue shows no base backup: none was finished, or they were removed or hidden. A new database of its name would write its WAL over what is left of the old one's",
+				s.destination(), used[0]),
+			Fix: "see whether they are hidden and bring them back (docs/recover.md, hidden backups); or choose another name for an empty database",
+		}})
+		s.wait.database = append(s.wait.database, "a name whose archive is empty") // Waived or not.
+		return
 	}
 	server := full[0]
 	if slices.Contains(full, wanted.ServerName) {
@@ -250,18 +261,45 @@ func statesArchive(c *claim.Claim) bool {
 	return b != nil && b.Recovery != nil && b.Recovery.Archive != nil
 }
 
-// incarnation is the name the living database archives under. Where somebody has taken the archiver away it is the one
-// last asked for: the archiver comes back to the same folder.
+// incarnation is the name the living database archives under: the one last asked for, whatever somebody has made of it
+// since. An archiver that was taken away, or turned to another folder, comes back to the one its base backups lie in.
 func (s *state) incarnation(live *world.Cluster) string {
-	if live.ServerName != "" {
-		return live.ServerName
-	}
 	if asked, ok := s.in.World.Asked(hardened.Cluster); ok {
 		if name := world.ClusterOf(asked).ServerName; name != "" {
 			return name
 		}
 	}
-	return s.place.ServerName
+	if live.ServerName != "" {
+		return live.ServerName
+	}
+	// Nobody has asked for anything yet, and the archiver is gone: it was the one that has backed up last.
+	name, last := s.place.ServerName, ""
+	for _, server := range s.archive.Used() {
+		if at := s.archive.Windows[server].LastBackup; !live.Reads(server) && newest(at, last) != last {
+			name, last = server, at
+		}
+	}
+	return name
+}
+
+// elsewhere is the folder the living database archives into where it is not the one its base backups lie in: somebody has
+// edited its serverName. Asked for was another one, or another one's base backups are newer.
+func (s *state) elsewhere() string {
+	live := s.identity.cluster
+	if live == nil || live.Method == "" {
+		return ""
+	}
+	if live.ServerName != s.place.ServerName {
+		return live.ServerName
+	}
+	own := s.archive.Windows[live.ServerName]
+	for _, server := range s.archive.Used() {
+		other := s.archive.Windows[server]
+		if own.RecoverableSince != "" && server != live.ServerName && !live.Reads(server) && newest(other.LastBackup, own.LastBackup) != own.LastBackup {
+			return live.ServerName
+		}
+	}
+	return ""
 }
 
 // judgeObjectStore refuses to manage the archive of a living database through another ObjectStore than it uses.

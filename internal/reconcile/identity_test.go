@@ -118,6 +118,17 @@ func TestDecisionTable(t *testing.T) {
 	}
 }
 
+// archivesAs has the Cluster archive, and asked to archive, under another name than it would be given today.
+func archivesAs(w *fixture.World, server string) {
+	for _, o := range []manifest.Object{w.Live(hardened.Cluster), w.Observed[hardened.Cluster].Unwrap()} {
+		if p := manifest.List(o, "spec", "plugins"); len(p) > 0 {
+			manifest.Map(p[0].(map[string]any), "parameters")["serverName"] = server
+		} else {
+			manifest.Map(o, "spec", "backup", "barmanObjectStore")["serverName"] = server
+		}
+	}
+}
+
 // decided is the world of one row: a database that lives and is backed up, of which things are taken away. It archives
 // under a name that nobody would choose today.
 func decided(healthy *fixture.World, method, object, cluster, archive string) *fixture.World {
@@ -127,11 +138,7 @@ func decided(healthy *fixture.World, method, object, cluster, archive string) *f
 		w.Observed[name] = manifest.CopyMap(o)
 	}
 	live := w.Live(hardened.Cluster)
-	if method == "plugin" {
-		manifest.Map(manifest.List(live, "spec", "plugins")[0].(map[string]any), "parameters")["serverName"] = "orders-first"
-	} else {
-		manifest.Map(live, "spec", "backup", "barmanObjectStore")["serverName"] = "orders-first"
-	}
+	archivesAs(&w, "orders-first")
 	switch cluster {
 	case "none":
 		w.Required["cluster"] = nil
@@ -147,9 +154,8 @@ func decided(healthy *fixture.World, method, object, cluster, archive string) *f
 	if archive == "empty" {
 		if method == "plugin" {
 			delete(w.Live(hardened.ObjectStore), "status")
-		} else {
-			delete(w.Live(hardened.ScheduledBackup), "status")
 		}
+		delete(w.Live(hardened.ScheduledBackup), "status")
 	}
 	if object == "none" {
 		delete(w.Observed, hardened.Cluster)

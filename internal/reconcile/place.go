@@ -17,7 +17,8 @@ import (
 
 // lookForArchive finds out what the archive of this name holds, whichever method has filled it: the policy's may be
 // another one by now, and goes on in the same folder. The plugin's ObjectStore says what is there. The in-tree method has
-// none, and its ScheduledBackup, which outlives the Cluster, says at least whether there has been a backup.
+// none, and its ScheduledBackup, which outlives the Cluster, says at least whether a backup has been started; so it does
+// where an ObjectStore has not reported yet, or has been made anew.
 func (s *state) lookForArchive() {
 	look := func(role, ask string) (t manifest.Tree, known bool) {
 		if t, known = s.in.World.Wrapped(role); !known {
@@ -32,8 +33,8 @@ func (s *state) lookForArchive() {
 	storeKnown = storeKnown || !s.asksArchive() || s.lacks(askObjectStores)
 	schedule, scheduleKnown := look(hardened.ScheduledBackup, askSchedule)
 	if schedule != nil && manifest.String(schedule, "status", "lastScheduleTime") != "" {
-		// The plugin's ObjectStore knows better, where it is left.
-		s.archived = manifest.String(schedule, "spec", "method") != "plugin" || storeKnown && !s.archive.Exists
+		// The plugin's ObjectStore knows better, where it has reported and is left.
+		s.archived = manifest.String(schedule, "spec", "method") != "plugin" || storeKnown && len(s.archive.Used()) == 0
 	}
 	switch live := s.identity.there(); {
 	case live == nil:
@@ -115,8 +116,8 @@ func (s *state) destination() string {
 // be written over, which is all that leads to it.
 func (s *state) judgePlace(wanted hardened.Place) {
 	live := s.identity.cluster
-	full := len(s.archive.Full()) > 0 || s.identity.deleted && s.archived
-	if live == nil && !full {
+	used := len(s.archive.Used()) > 0 || s.identity.deleted && s.archived
+	if live == nil && !used {
 		return
 	}
 	whose, why := "the living database archives into", "moving the archive would part its WAL from the base backups it belongs to"

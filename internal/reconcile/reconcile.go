@@ -157,7 +157,7 @@ func Run(in Input) Outcome {
 	s.judgeGate(slices.Concat(plan.Waiting, plan.Preparing))
 	set := hardened.Set(hardened.Request{
 		Claim: c, Policy: s.policy, Terms: s.terms, Place: s.place, Bootstrap: plan.Bootstrap,
-		Alive: s.identity.cluster != nil || s.identity.deleted,
+		Alive: s.identity.cluster != nil || s.identity.deleted || s.madeBefore(), Held: s.held(),
 		Alias: name.Emit || s.in.Complete && c.Spec.Connection.Alias != "", HostNames: name.HostNames,
 	})
 	s.refuse(s.lastGate(set))
@@ -262,11 +262,15 @@ func (s *state) answer(set []hardened.Resource, bootstrap *v1alpha1.BootstrapSta
 			// not be made empty. Or it is about to be let go of, under the name it has.
 			r.Object = s.kept(r.Name)
 		}
+		if sourceless && s.held() {
+			r.Object = hardened.Held(s.in.World.Observed[r.Name])
+		}
 		out.Composed = append(out.Composed, Composed{Name: r.Name, Object: r.Object, Ready: s.ready(r.Name)})
 	}
 	out.Composed = append(out.Composed, s.keep(emitted)...)
 
 	s.observed.Living, s.observed.Repaired = s.living(set)
+	s.observed.ReachedBackTo, s.observed.Parted = s.reachedBack(), s.parted()
 	found, pending := contract.JudgeObserved(s.observed)
 	found = s.waived.Apply(slices.Concat(found, s.found, s.missing))
 	verdicts := contract.Verdicts(found, pending, s.waived)

@@ -42,6 +42,7 @@ const (
 	ReasonCatalogueEmpty   = "CatalogueEmpty"
 	ReasonArchivingFailing = "ArchivingFailing"
 	ReasonNoArchiver       = "NoArchiver"
+	ReasonElsewhere        = "ArchivesElsewhere"
 	ReasonGap              = "NoBaseBackupSinceGap"
 	ReasonReady            = "ClusterReady"
 	ReasonNotReady         = "ClusterNotReady"
@@ -106,6 +107,8 @@ func (s *state) recoverability() Condition {
 		c.Reason, c.Message = ReasonDeleting, "the Cluster is being deleted, and its archiving ends with it; DatabaseReady says what becomes of it"
 	case live.Unarchived() != "":
 		c.Reason, c.Message = ReasonNoArchiver, "the living Cluster archives nothing, whatever CloudNativePG says: "+live.Unarchived()+"; what is written now cannot be recovered"
+	case s.elsewhere() != "":
+		c.Reason, c.Message = ReasonElsewhere, s.parted()+"; what is written now can be recovered once a base backup has succeeded in the folder its WAL goes into"
 	case live.Archiving == "False":
 		c.Reason, c.Message = ReasonArchivingFailing, "WAL is not archived: "+contract.Clip(live.ArchivingMessage, 512)
 		if s.observed.Window.RecoverableSince == "" && strings.Contains(live.ArchivingMessage, "check-wal-archive") {
@@ -129,6 +132,15 @@ func (s *state) recoverability() Condition {
 	return c
 }
 
+// parted says what has become of an archive whose WAL goes elsewhere, "" where it does not.
+func (s *state) parted() string {
+	at := s.elsewhere()
+	if at == "" {
+		return ""
+	}
+	return fmt.Sprintf("somebody has edited serverName on the living Cluster: its WAL goes to %s%s, and its newest base backup lies in another folder", s.destination(), at)
+}
+
 // gap is the newest base backup of when WAL was last seen to be archived nowhere, "" once there is a newer one, from which
 // on WAL is complete: neither the plugin's coming back nor archive_mode's lets a backup live that began before. The
 // composite's status remembers it, and not a condition, which any call that fails overwrites. A new composite remembers
@@ -137,9 +149,29 @@ func (s *state) gap() string {
 	live, last := s.identity.cluster, s.observed.Window.LastBackup
 	before := manifest.String(s.in.Composite, "status", "backup", "gapAfter")
 	switch {
-	case live != nil && live.Unarchived() != "":
+	case live != nil && (live.Unarchived() != "" || s.elsewhere() != ""):
 		return newest(last, before)
 	case newest(last, before) != before:
+		return ""
+	}
+	return before
+}
+
+// reachedBack is how far back the base backups of this incarnation reached before some of them went before their time: they
+// were removed, or hidden. "" while they reach as far as they have to: a database is as old as it is, and what is older than
+// the retention is removed rightly. The composite's status remembers it, as it does the gap.
+func (s *state) reachedBack() string {
+	was := func(field string) string { return manifest.String(s.in.Composite, "status", "backup", field) }
+	before, since := cmp.Or(was("reachedBackTo"), was("recoverableSince")), s.observed.Window.RecoverableSince
+	if s.identity.cluster == nil || was("serverName") != s.place.ServerName || newest(before, since) == before {
+		if since == "" && s.identity.cluster != nil && was("serverName") == s.place.ServerName {
+			return before // None is seen at all: what is seen next is held against it.
+		}
+		return ""
+	}
+	kept := time.Duration(s.terms.RetentionDays) * 24 * time.Hour
+	due := s.in.Now.Add(s.terms.Schedule.MaxGap() - kept).UTC().Format(time.RFC3339)
+	if before == "" || !s.in.Now.IsZero() && newest(since, due) == due {
 		return ""
 	}
 	return before
@@ -292,7 +324,7 @@ func (s *state) status(verdicts []contract.RuleVerdict, bootstrap *v1alpha1.Boot
 			Bucket: s.place.Bucket, Path: s.place.Path, ServerName: s.place.ServerName,
 			LockDays: s.observed.Bucket.LockDays, RetentionDays: s.terms.RetentionDays, Schedule: s.terms.Schedule.Cron,
 			RecoverableSince: s.observed.Window.RecoverableSince, LastBackup: s.observed.Window.LastBackup,
-			GapAfter: s.gap(),
+			GapAfter: s.gap(), ReachedBackTo: s.reachedBack(),
 		},
 		Contract: &v1alpha1.ContractStatus{Verdict: string(contract.Overall(verdicts))},
 	}

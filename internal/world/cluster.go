@@ -200,6 +200,18 @@ func (c *Cluster) archive(t manifest.Tree) {
 // RegionVariable tells an archiver its region.
 const RegionVariable = "AWS_DEFAULT_REGION"
 
+// Reads says whether the Cluster was made from the archive of this incarnation.
+func (c *Cluster) Reads(server string) bool {
+	external := manifest.Object{"clusters": c.ExternalClusters}
+	for i := range c.ExternalClusters {
+		at := []string{"clusters", strconv.Itoa(i)}
+		if manifest.String(external, append(at, "plugin", "parameters", "serverName")...) == server || manifest.String(external, append(at, "barmanObjectStore", "serverName")...) == server {
+			return true
+		}
+	}
+	return false
+}
+
 // Window is the recovery window of one incarnation, as the plugin's ObjectStore reports it: RFC 3339 times, empty where
 // unknown.
 type Window struct {
@@ -245,6 +257,10 @@ func region(env []manifest.Tree) string {
 	}
 	return ""
 }
+
+// Used returns the incarnations that have lived: the plugin reports one before its first base backup, and one whose base
+// backups are hidden.
+func (a Archive) Used() []string { return manifest.SortedKeys(a.Windows) }
 
 // Full returns the incarnations that hold something to recover.
 func (a Archive) Full() []string {
