@@ -195,6 +195,10 @@ func (m *maker) orphanedLocation(s source) (location, bool) {
 	full := s.archive.Full()
 	if i := slices.Index(full, m.place.ServerName); i >= 0 && s.name == m.claim.Name {
 		full = slices.Delete(slices.Clone(full), i, i+1) // The one to be written; refused elsewhere if it is full.
+		if len(full) == 0 {
+			m.judgeOwnArchive()
+			return location{}, false
+		}
 	}
 	switch len(full) {
 	case 0:

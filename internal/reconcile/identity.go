@@ -224,7 +224,7 @@ func (s *state) judgeIdentity() {
 			Rule: "ZDL-07", Path: "metadata.name", Value: c.Name,
 			Message: fmt.Sprintf("the database is gone and has archived into %s%s, whose catalogue shows no base backup: none was finished, or they were removed or hidden. A new database of its name would write its WAL over what is left of the old one's",
 				s.destination(), used[0]),
-			Fix: "see whether they are hidden and bring them back (docs/recover.md, hidden backups); or choose another name for an empty database",
+			Fix: fmt.Sprintf("where they are hidden, bring them back (docs/recover.md) and write spec.bootstrap.recovery: {source: %s}; or choose another name for an empty database", c.Name),
 		}})
 		s.wait.database = append(s.wait.database, "a name whose archive is empty") // Waived or not.
 		return

@@ -26,8 +26,8 @@ var decisions = map[string]struct {
 	"still ours":                       {[]string{"exists"}, []string{"ours"}, []string{"empty", "full"}, isAdopted},
 	"an orphan of ours":                {[]string{"none"}, []string{"ours"}, []string{"empty", "full"}, isAdopted},
 	"somebody else's":                  {[]string{"none", "exists"}, []string{"without labels", "another claim's"}, []string{"empty", "full"}, isRefused("kubectl -n shop label clusters.postgresql.cnpg.io orders")},
-	"a database whose Cluster is gone": {[]string{"none"}, []string{"none"}, []string{"full"}, isRefused("spec.bootstrap.recovery")},
-	"deleted by hand":                  {[]string{"exists"}, []string{"none"}, []string{"empty", "full"}, isNotMadeAgain},
+	"a database whose Cluster is gone": {[]string{"none"}, []string{"none"}, []string{"full", "hidden", "started"}, isRefused("spec.bootstrap.recovery")},
+	"deleted by hand":                  {[]string{"exists"}, []string{"none"}, []string{"empty", "full", "hidden", "started"}, isNotMadeAgain},
 }
 
 func isMade(out reconcile.Outcome) string {
@@ -151,11 +151,17 @@ func decided(healthy *fixture.World, method, object, cluster, archive string) *f
 		manifest.Map(live, "metadata", "labels")[hardened.LabelClaim] = "invoices"
 		w.Required["cluster"] = []manifest.Object{live}
 	}
-	if archive == "empty" {
+	switch {
+	case archive == "empty":
+		delete(w.Live(hardened.ScheduledBackup), "status")
+		fallthrough
+	case archive == "started" && method == "plugin": // Its ObjectStore has reported nothing yet, or was made anew.
 		if method == "plugin" {
 			delete(w.Live(hardened.ObjectStore), "status")
 		}
+	case archive == "hidden" && method == "plugin": // WAL lies there, and no base backup is seen.
 		delete(w.Live(hardened.ScheduledBackup), "status")
+		manifest.Map(w.Live(hardened.ObjectStore), "status")["serverRecoveryWindow"] = map[string]any{"orders-first": map[string]any{}}
 	}
 	if object == "none" {
 		delete(w.Observed, hardened.Cluster)

@@ -192,7 +192,8 @@ func (s *state) databaseCondition() Condition {
 	switch {
 	case s.identity.deleted && s.neverMade():
 		c.Reason = ReasonDeleted
-		c.Message = "the Cluster was deleted outside Git before any data had been in it. Delete this claim and commit it again"
+		c.Message = "the Cluster was deleted outside Git before any data had been in it. Delete this claim, and ScheduledBackup " + s.claim.Name +
+			", which would tell of a life; then commit it again"
 	case s.identity.deleted:
 		c.Reason = ReasonDeleted
 		c.Message = fmt.Sprintf("the Cluster was deleted outside Git. It is not made again, because it would come back empty over a full archive. "+
