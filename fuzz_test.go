@@ -362,7 +362,8 @@ func keptAsObserved(req *fnv1.RunFunctionRequest, name string, now *structpb.Str
 		// It is let go of, and before that loses the leave to delete that somebody has given it.
 		return mended || same && wanted[name] == nil
 	case hardened.Cluster:
-		return (same || mended) && bootstrap && !lives(req) // Its source is not seen yet: it must not be made empty.
+		held := proto.Equal(now, toStruct(hardened.Held(tree{was})))
+		return (same || mended || held) && bootstrap && !lives(req) // Its source is not seen yet: it must not be made empty.
 	}
 	return (same || mended) && wanted[name] == nil // The policy has switched it off, or it is a source's.
 }
