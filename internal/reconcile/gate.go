@@ -59,7 +59,12 @@ func (s *state) judgeGate(bootstrapWaits []string) {
 		s.wait.protection = append(s.wait.protection, wait.Text)
 	}
 	s.bucketInForce = len(s.wait.protection) == 0
-	if !s.observed.Keys.Synced {
+	if s.bucketInForce {
+		s.waitForSynced(hardened.Bucket, hardened.BucketObjectLock, hardened.BucketVersioning)
+	}
+	if s.observed.Keys.Synced {
+		s.waitForSynced(hardened.Credentials)
+	} else {
 		s.wait.protection = append(s.wait.protection, fmt.Sprintf("the bucket's keys in Secret %s (%s)%s",
 			hardened.CredentialsName(s.claim.Name), s.observed.Keys.Reason, s.reason(hardened.Credentials)))
 	}
@@ -91,6 +96,16 @@ func (s *state) judgeGate(bootstrapWaits []string) {
 	}
 	if s.identity.cluster == nil {
 		s.observed.Gate = s.wait.before()
+	}
+}
+
+// waitForSynced waits for what looks in force and cannot be relied on: where the provider can look no more, its resource
+// goes on saying what was seen last. A database that lives is not held back by it, but told (CNPG-4.1).
+func (s *state) waitForSynced(names ...string) {
+	for _, name := range names {
+		if s.identity.cluster == nil && !s.in.World.Resource(name).Synced {
+			s.wait.protection = append(s.wait.protection, name+" to be Synced: what was last seen of it may no longer be so"+s.reason(name))
+		}
 	}
 }
 
