@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bizmatters/function-hardened-postgres/input/v1beta1"
 	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
@@ -153,6 +154,33 @@ func (s *state) judgePlace(wanted hardened.Place) {
 	if regions, want := s.regions(), s.policy.Bucket.Region; len(regions) > 0 && !slices.Contains(regions, want) {
 		refuse("bucket.region", want, fmt.Sprintf("%s region %s: in another one neither its protection nor its archive would be found", whose, regions[0]),
 			fmt.Sprintf("write %q in the platform's policy again", regions[0]))
+	}
+	s.judgeProviders()
+}
+
+// judgeProviders refuses to lead the management of a database to where the database is not. What has never reached anything
+// leads nowhere yet: its name may be put right.
+func (s *state) judgeProviders() {
+	judge := func(role, path string, is manifest.Tree, want v1beta1.ProviderConfig, leads, lost string) {
+		name, kind := manifest.String(is, "spec", "providerConfigRef", "name"), manifest.String(is, "spec", "providerConfigRef", "kind")
+		if name == "" || name == want.Name && (kind == "" || kind == want.Kind) {
+			return
+		}
+		old := "name: " + name
+		if kind != "" {
+			old += ", kind: " + kind
+		}
+		s.refuse(contract.Findings{{
+			Rule: "ZDL-08", Path: path, Value: want.Name,
+			Message: fmt.Sprintf("the %s is managed through {%s}: another configuration may lead to another %s, where %s", role, old, leads, lost),
+			Fix:     fmt.Sprintf("write {%s} in the platform's policy again; if both lead to the same %s, waive ZDL-08 for as long as the change takes", old, leads),
+		}})
+	}
+	if _, reached := s.in.World.Wrapped(hardened.Cluster); reached {
+		judge("database", "providers.kubernetes", s.in.World.Observed[hardened.Cluster], s.policy.Providers.Kubernetes, "cluster", "nothing of it would be managed")
+	}
+	if s.identity.composed && s.observed.Bucket.Observed {
+		judge("bucket", "providers.aws", s.in.World.Observed[hardened.Bucket], s.policy.Providers.AWS, "account", "nothing would be seen of it or of its protection")
 	}
 }
 

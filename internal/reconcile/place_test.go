@@ -89,6 +89,47 @@ func TestRegionWhileAway(t *testing.T) {
 	}
 }
 
+// TestProviderConfigs: the management of what lives is not led elsewhere while everything here looks as before.
+func TestProviderConfigs(t *testing.T) {
+	plain := document(t, defaultPolicy)
+	other := func(provider string, config map[string]any) manifest.Object {
+		return with(plain, "providers", provider, config)
+	}
+	waived := other("aws", map[string]any{"name": "renamed"})
+	waived["waivers"] = []any{map[string]any{"rule": "ZDL-08", "reason": "the ProviderConfig is renamed", "expires": "2026-12-01"}}
+	const kept = "name: default, kind: ClusterProviderConfig"
+	cases := map[string]struct {
+		reason string
+		scope  claim.Scope
+		policy manifest.Object
+		spoil  func(w *fixture.World)
+		want   string
+	}{
+		"Account":    {reason: "Another account.", scope: claim.ClusterScoped, policy: other("aws", map[string]any{"name": "a"}), want: `providers.aws: "a": the bucket is managed through {name: default}`},
+		"Cluster":    {reason: "Another cluster.", scope: claim.ClusterScoped, policy: other("kubernetes", map[string]any{"name": "k"}), want: `providers.kubernetes: "k": the database is managed through {name: default}`},
+		"Kind":       {reason: "A namespace's own configuration of the same name.", scope: claim.Namespaced, policy: other("aws", map[string]any{"kind": "ProviderConfig"}), want: `providers.aws: "default": the bucket is managed through {` + kept + "}"},
+		"Namespaced": {reason: "Another cluster.", scope: claim.Namespaced, policy: other("kubernetes", map[string]any{"name": "k"}), want: `providers.kubernetes: "k": the database is managed through {` + kept + "}"},
+		"NoKinds":    {reason: "Cluster-scoped resources know one kind.", scope: claim.ClusterScoped, policy: other("aws", map[string]any{"kind": "ProviderConfig"})},
+		"Waived":     {reason: "Both lead to the same account.", scope: claim.ClusterScoped, policy: waived},
+		"Gone": {reason: "What is left of a database is not led elsewhere either.", scope: claim.ClusterScoped, policy: other("aws", map[string]any{"name": "a"}),
+			spoil: func(w *fixture.World) { w.Required["cluster"] = nil }, want: "the bucket is managed through"},
+		"NeverReached": {reason: "A name that has never led anywhere is put right.", scope: claim.ClusterScoped, policy: other("aws", map[string]any{"name": "a"}),
+			spoil: func(w *fixture.World) { delete(w.Observed[hardened.Bucket], "status") }},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := fixture.Observed(t, document(t, defaultClaim), plain, tc.scope)
+			if tc.spoil != nil {
+				tc.spoil(w)
+			}
+			w.Policy = tc.policy
+			if got := w.Ask().Refused.String(); !strings.Contains(got, tc.want) || (got == "") != (tc.want == "") {
+				t.Errorf("%s\nrefused: %s", tc.reason, got)
+			}
+		})
+	}
+}
+
 // TestArchiveOfTheOtherMethod: a policy without the plugin looks at the plugin's ObjectStore all the same, where the control
 // plane says that there is such a kind, and asks nothing of one that has none.
 func TestArchiveOfTheOtherMethod(t *testing.T) {
