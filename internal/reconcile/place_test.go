@@ -177,6 +177,24 @@ func TestArchiveOfTheOtherMethod(t *testing.T) {
 	}
 }
 
+// TestWayBackUnderTheOtherMethod: a policy without the plugin does not read what the plugin's database has left, so the way
+// back that is told says where the archive lies; and it is one.
+func TestWayBackUnderTheOtherMethod(t *testing.T) {
+	w := fixture.Observed(t, document(t, defaultClaim), document(t, defaultPolicy), claim.ClusterScoped)
+	w.Required["cluster"] = nil
+	w.Policy = inTree(t)
+	const archive = `{bucket: acme-shop-orders-74f03f090c, path: shop/orders, serverName: orders-pg16, version: "16", database: orders, owner: orders}`
+	if told := message(w.Ask().Conditions, reconcile.DatabaseReady); !strings.Contains(told, "commit it again with spec.bootstrap.recovery.archive: "+archive) {
+		t.Errorf("told: %s", told)
+	}
+
+	back := lost(t, document(t, defaultPolicy), inTree(t), document(t, defaultClaim))
+	manifest.Map(back.Composite, "spec")["bootstrap"] = map[string]any{"recovery": map[string]any{"archive": map[string]any(document(t, archive))}}
+	if out := back.Settle(t); !emits(out.Composed, hardened.Cluster) {
+		t.Errorf("it does not come back: %s; %s", out.Refused, message(out.Conditions, reconcile.DatabaseReady))
+	}
+}
+
 // TestStatedRecoveryIsMade: an in-tree database that is brought back by its own name is still to be made when its Object
 // exists and its Cluster does not, although the earlier life's ScheduledBackup has made backups.
 func TestStatedRecoveryIsMade(t *testing.T) {

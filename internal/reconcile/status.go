@@ -225,13 +225,14 @@ func (s *state) databaseCondition() Condition {
 }
 
 // wayBack is what brings back a database that is gone. Nothing outlives the in-tree method's Cluster that knows its
-// archive, and once the claim is deleted nothing is left that says where it lies: all of it is said here.
+// archive, and a policy with that method does not read what the plugin's has left. Once the claim is deleted nothing is left
+// that says where the archive lies: all of it is said here.
 func (s *state) wayBack() string {
 	last := s.last()
-	if last == nil || last.Method != "inTree" {
+	if last == nil || last.Method != "inTree" && hardened.Plugin(s.policy) {
 		return fmt.Sprintf("spec.bootstrap.recovery: {source: %s}%s", s.claim.Name, s.lostNames())
 	}
-	return stating(last.Destination, last.ServerName, fmt.Sprintf("version: %q, database: %s, owner: %s",
+	return stating(s.destination(), s.place.ServerName, fmt.Sprintf("version: %q, database: %s, owner: %s",
 		strconv.FormatInt(last.Major, 10), cmp.Or(last.Database, s.claim.Spec.Database), cmp.Or(last.Owner, s.claim.Spec.Owner)))
 }
 
