@@ -101,6 +101,9 @@ func (s *state) recoverability() Condition {
 	switch {
 	case s.identity.deleted:
 		c.Reason, c.Message = ReasonDeleted, "the database is gone and archives nothing; DatabaseReady says how its archive is brought back"
+		if gap := s.gap(); gap != "" {
+			c.Message += ", up to where WAL was archived nowhere for a while, some time after the base backup of " + gap
+		}
 	case live == nil:
 		c.Message = "the database does not exist yet"
 	case live.DeletingSince != "":
