@@ -128,7 +128,7 @@ func (j *judge) claim(d source.Document) {
 
 // asked judges what a claim that could be read asks for.
 func (j *judge) asked(c *claim.Claim) contract.Findings {
-	found := c.JudgeNames()
+	found := append(c.JudgeNames(), c.JudgeNewName()...) // Whether it lives already is not in a file.
 	terms, wrong := c.BackupTerms(j.policy)
 	if found = append(found, wrong...); len(wrong) > 0 {
 		return found

@@ -78,6 +78,28 @@ func judgeName(name string) contract.Findings {
 	}}
 }
 
+// shared end what a database has beside it and CloudNativePG makes for every Cluster under its plain name.
+var shared = []struct{ suffix, kinds string }{
+	{SuffixConnection, "ServiceAccount and RoleBinding"},
+	{SuffixMetrics, "PodMonitor"},
+	{"-barman-cloud", "Role and RoleBinding"}, // The plugin's.
+}
+
+// JudgeNewName judges the name of a database that does not live yet: what CloudNativePG makes for it must not be what
+// another one has (ZDL-06).
+func (c *Claim) JudgeNewName() contract.Findings {
+	for _, s := range shared {
+		if other, meets := strings.CutSuffix(c.Name, s.suffix); meets {
+			return Named(contract.Findings{{
+				Rule: "ZDL-06", Path: "metadata.name", Value: c.Name,
+				Message: fmt.Sprintf("ends in %q: CloudNativePG would make a %s of this name, which those of a database %s have as well, and the one would break the other", s.suffix, s.kinds, other),
+				Fix:     "choose a name with another ending; a database that lives under it already goes on, and check passes it with a waiver of ZDL-06",
+			}}, c.Namespace, c.Name)
+		}
+	}
+	return nil
+}
+
 // JudgeNames judges the names the developer chose inside the claim: they must not be able to take what belongs to
 // another claim (ZDL-06).
 func (c *Claim) JudgeNames() contract.Findings {

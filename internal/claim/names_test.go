@@ -67,6 +67,27 @@ func TestJudgeNames(t *testing.T) {
 	}
 }
 
+func TestJudgeNewName(t *testing.T) {
+	told := func(name, suffix, kinds string) string {
+		return `PostgresInstance shop/` + name + `: metadata.name: "` + name + `": ends in "` + suffix + `": CloudNativePG would make a ` + kinds + ` of this name, which those of a database orders have as well, and the one would break the other; ` +
+			`choose a name with another ending; a database that lives under it already goes on, and check passes it with a waiver of ZDL-06 [ZDL-06]`
+	}
+	for name, tc := range map[string]struct{ reason, want string }{
+		"orders":              {reason: "The name of a database."},
+		"conn":                {reason: "It is nobody's connection."},
+		"orders-archive":      {reason: "The ObjectStore of orders; CloudNativePG makes none."},
+		"orders-queries":      {reason: "The ConfigMap of orders; CloudNativePG makes none of a Cluster's name."},
+		"orders-conn":         {reason: "Applications read their login by the account.", want: told("orders-conn", "-conn", "ServiceAccount and RoleBinding")},
+		"orders-metrics":      {reason: "CloudNativePG deletes a PodMonitor of its Cluster's name.", want: told("orders-metrics", "-metrics", "PodMonitor")},
+		"orders-barman-cloud": {reason: "The archiver of orders reads its ObjectStore by the role.", want: told("orders-barman-cloud", "-barman-cloud", "Role and RoleBinding")},
+	} {
+		c := &Claim{Namespace: "shop", Name: name}
+		if diff := cmp.Diff(tc.want, c.JudgeNewName().String()); diff != "" {
+			t.Errorf("%s: %s -want +got:\n%s", name, tc.reason, diff)
+		}
+	}
+}
+
 // TestBoundedNames: a name that fits is shown whole, a longer one keeps its beginning, and both stay within the limit.
 func TestBoundedNames(t *testing.T) {
 	for length, want := range map[int]int{maxBucketName - len("-s-n-") - 10: maxBucketName, 60: maxBucketName, 1: len("p-s-n-") + 10} {

@@ -89,6 +89,9 @@ func (s *state) judgeGate(bootstrapWaits []string) {
 		s.wait.operation = append(s.wait.operation, "the Cluster to exist")
 	}
 
+	if s.identity.cluster == nil && !s.identity.composed && (s.identity.known || s.in.Complete) {
+		s.refuse(s.claim.JudgeNewName())
+	}
 	// Without a class that retains there is no second layer: a database that does not live yet is refused. One that
 	// lives goes on, and the claim says what is wrong.
 	if s.observed.StorageClassKnown && s.identity.cluster == nil && !s.identity.composed {
