@@ -112,6 +112,16 @@ func sourceServer(source node) string {
 	return ""
 }
 
+// judgeSources judges the stores a Cluster reads in-tree as those of the plugin are: what is restored is what was archived.
+func judgeSources(j *judge, c *cluster) {
+	for i, item := range items(c.spec, "externalClusters") {
+		source, _ := item.(node)
+		if store := sub(source, "barmanObjectStore"); store != nil {
+			j.judgeStore(archive{document: c.document, at: index("spec.externalClusters", i) + ".barmanObjectStore", configuration: store}, false)
+		}
+	}
+}
+
 // judgeRecovery: a recovery names its source explicitly (CNPG-2.4).
 func judgeRecovery(j *judge, c *cluster) {
 	recovery := sub(sub(c.spec, "bootstrap"), "recovery")

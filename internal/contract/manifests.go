@@ -135,7 +135,7 @@ var documentRules = map[kind][]func(*judge, *document){
 // clusterRules judge one Cluster together with everything in the set that belongs to it.
 var clusterRules = []func(*judge, *cluster){
 	judgeInstances, judgeSynchronous, judgeNodes, judgeFailover,
-	judgeArchiver, judgeRecovery, judgeBase, judgeKeys,
+	judgeArchiver, judgeSources, judgeRecovery, judgeBase, judgeKeys,
 	judgeVolumes, judgeSettings, judgeLogins, judgeFirstSQL, judgeInitdbOptions, judgeMetadata, judgeClusterImage, judgeChecksums, judgeClusterEnvironment,
 	judgeScraping, judgeAlerted,
 }
