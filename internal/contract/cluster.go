@@ -84,7 +84,8 @@ func patience(probe node) int64 {
 	if threshold <= 0 {
 		threshold = 3
 	}
-	return min(period, 1<<30) * min(threshold, 1<<30)
+	timeout, _ := integer(probe, "timeoutSeconds") // The next attempt waits for the end of the one before.
+	return min(max(period, timeout), 1<<30) * min(threshold, 1<<30)
 }
 
 // judgeFailover: a failed primary is replaced at once and without a person (CNPG-1.4).
@@ -105,19 +106,39 @@ func judgeFailover(j *judge, c *cluster) {
 		refuse("spec.switchoverDelay", strconv.FormatInt(n, 10), fmt.Sprintf("a primary that has to give way is killed after %s, before its last commits are with the standby that takes over and in the archive", plural(n, "second")), fmt.Sprintf("remove it, or write %d or more", minSwitchover))
 	}
 	if seconds := patience(sub(sub(c.spec, "probes"), "readiness")); seconds > maxUnnoticed {
-		refuse("spec.probes.readiness", "", fmt.Sprintf("failureThreshold times periodSeconds are %d seconds: for so long nobody notices that the primary no longer answers; %d are the most", seconds, maxUnnoticed), "remove both")
+		refuse("spec.probes.readiness", "", fmt.Sprintf("failureThreshold times periodSeconds, or timeoutSeconds, are %d seconds: for so long nobody notices that the primary no longer answers; %d are the most", seconds, maxUnnoticed), "remove them")
 	}
 	if on, said := boolean(c.spec, "enablePDB"); said && !on {
 		refuse("spec.enablePDB", "false", "a drain may evict the primary and its standbys at once", "write enablePDB: true")
 	}
-	if on, said := boolean(sub(sub(sub(c.spec, "probes"), "liveness"), "isolationCheck"), "enabled"); said && !on {
-		refuse("spec.probes.liveness.isolationCheck.enabled", "false", "a primary that is cut off from everything goes on running beside the one that replaces it", "remove it")
-	}
+	judgeIsolation(c, refuse)
 	if n, _ := integer(sub(c.spec, "primaryLease"), "leaseDurationSeconds"); n > maxLease {
 		refuse("spec.primaryLease.leaseDurationSeconds", strconv.FormatInt(n, 10), fmt.Sprintf("a standby waits that long for the lease of a dead primary; %d seconds is the most", maxLease), "write leaseDurationSeconds: 10")
 	}
 	if on, _ := boolean(sub(c.spec, "nodeMaintenanceWindow"), "inProgress"); on {
 		refuse("spec.nodeMaintenanceWindow.inProgress", "true", "the disruption budget is off and evicted instances are not replaced", "remove nodeMaintenanceWindow")
+	}
+}
+
+// judgeIsolation: a primary that is cut off from everything is stopped by its own node before long. CloudNativePG gives it 30
+// seconds (livenessProbeTimeout) where probes.liveness says nothing.
+func judgeIsolation(c *cluster, refuse func(path, value, message, fix string)) {
+	const runs = "a primary that is cut off from everything goes on running beside the one that replaces it"
+	liveness := sub(sub(c.spec, "probes"), "liveness")
+	check := sub(liveness, "isolationCheck")
+	if on, said := boolean(check, "enabled"); said && !on {
+		refuse("spec.probes.liveness.isolationCheck.enabled", "false", runs, "remove it")
+	}
+	for _, key := range []string{"requestTimeout", "connectionTimeout"} {
+		if n, _ := integer(check, key); n > maxUnnoticed*1000 {
+			refuse("spec.probes.liveness.isolationCheck."+key, strconv.FormatInt(n, 10), fmt.Sprintf("for %d seconds %s; %d are the most", n/1000, runs, maxUnnoticed), "remove it")
+		}
+	}
+	if seconds := patience(liveness); seconds > maxUnnoticed {
+		refuse("spec.probes.liveness", "", fmt.Sprintf("failureThreshold times periodSeconds, or timeoutSeconds, are %d seconds: so long %s; %d are the most", seconds, runs, maxUnnoticed), "remove them")
+	}
+	if n, _ := integer(c.spec, "livenessProbeTimeout"); n > maxUnnoticed {
+		refuse("spec.livenessProbeTimeout", strconv.FormatInt(n, 10), fmt.Sprintf("for %d seconds %s; %d are the most", n, runs, maxUnnoticed), "remove it")
 	}
 }
 
