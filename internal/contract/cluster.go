@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -112,12 +113,25 @@ func judgeFailover(j *judge, c *cluster) {
 		refuse("spec.enablePDB", "false", "a drain may evict the primary and its standbys at once", "write enablePDB: true")
 	}
 	judgeIsolation(c, refuse)
+	if follows(c) {
+		refuse("spec.replica", "", "the Cluster follows another one: it takes no writes, and nothing promotes an instance of it", "remove spec.replica")
+	}
 	if n, _ := integer(sub(c.spec, "primaryLease"), "leaseDurationSeconds"); n > maxLease {
 		refuse("spec.primaryLease.leaseDurationSeconds", strconv.FormatInt(n, 10), fmt.Sprintf("a standby waits that long for the lease of a dead primary; %d seconds is the most", maxLease), "write leaseDurationSeconds: 10")
 	}
 	if on, _ := boolean(sub(c.spec, "nodeMaintenanceWindow"), "inProgress"); on {
 		refuse("spec.nodeMaintenanceWindow.inProgress", "true", "the disruption budget is off and evicted instances are not replaced", "remove nodeMaintenanceWindow")
 	}
+}
+
+// follows says whether a Cluster is a replica of another one: by enabled, and where that is missing by another's name.
+func follows(c *cluster) bool {
+	replica := sub(c.spec, "replica")
+	if on, said := boolean(replica, "enabled"); said {
+		return on
+	}
+	primary := text(replica, "primary")
+	return primary != "" && primary != cmp.Or(text(replica, "self"), c.name)
 }
 
 // judgeIsolation: a primary that is cut off from everything is stopped by its own node before long. CloudNativePG gives it 30

@@ -169,6 +169,7 @@ func TestWhatOnlyLooksLikeAWayAroundIsLeftAlone(t *testing.T) {
 		"a minute until it is noticed": {"Cluster", "spec.probes", map[string]any{"readiness": map[string]any{"periodSeconds": int64(20), "failureThreshold": int64(3)}}},
 		"a minute until it is stopped": {"Cluster", "spec.livenessProbeTimeout", int64(60)},
 		"a check that is said aloud":   {"Cluster", "spec.probes", map[string]any{"liveness": map[string]any{"timeoutSeconds": int64(5), "isolationCheck": map[string]any{"enabled": true, "requestTimeout": int64(1000), "connectionTimeout": int64(1000)}}}},
+		"the primary of several":       {"Cluster", "spec.replica", map[string]any{"primary": "orders", "source": "elsewhere"}},
 		"figures of a minute ago":      {"Cluster", "spec.monitoring", map[string]any{"metricsQueriesTTL": "1m"}},
 		"a password for everybody":     {"Cluster", "spec.postgresql.pg_hba", list("host all all 0.0.0.0/0 scram-sha-256", "hostssl replication all 10.0.0.0 255.0.0.0 cert", "# host all all all trust", "")},
 		"no password inside the Pod":   {"Cluster", "spec.postgresql.pg_hba", list("local all all trust", "host all postgres 127.0.0.1/32 trust", "host metrics metrics 10.0.0.0/8 trust", "host all all")},
