@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,8 +79,13 @@ func (j *judge) judgeFolder(c *cluster) {
 	}
 	for i, item := range items(c.spec, "externalClusters") {
 		source, _ := item.(node)
-		if sourceServer(source) == c.serverName {
-			j.refuse(c.document, "ZDL-05", own, c.serverName, "is also the serverName of "+index("spec.externalClusters", i)+": the Cluster archives over the archive it is recovered from, and neither can be recovered then",
+		serverName, folder := j.sourceFolder(c, source)
+		same, as := folder == c.folder, "where "+index("spec.externalClusters", i)+" is read from"
+		if folder == "" || c.folder == "" { // Nobody can tell.
+			same, as = serverName == c.serverName, "the serverName of "+index("spec.externalClusters", i)
+		}
+		if same {
+			j.refuse(c.document, "ZDL-05", own, c.serverName, "is also "+as+": the Cluster archives over the archive it is recovered from, and neither can be recovered then",
 				"write a serverName that no other incarnation has")
 		}
 	}
@@ -98,18 +104,22 @@ func (j *judge) judgeFolder(c *cluster) {
 	}
 }
 
-// sourceServer is the folder an external cluster is read from.
-func sourceServer(source node) string {
+// sourceFolder is where an external cluster of a Cluster is read from: its serverName, "" where it is no archive, and the whole
+// folder, "" where the set does not tell.
+func (j *judge) sourceFolder(c *cluster, source node) (serverName, folder string) {
 	if plugin := sub(source, "plugin"); plugin != nil {
-		return text(sub(plugin, "parameters"), "serverName")
+		parameters := sub(plugin, "parameters")
+		serverName = text(parameters, "serverName")
+		if d := j.find(objectStore, c.namespace, text(parameters, "barmanObjectName")); d != nil {
+			folder = folderOf(text(sub(d.spec, "configuration"), "destinationPath"), serverName)
+		}
+		return serverName, folder
 	}
 	if store := sub(source, "barmanObjectStore"); store != nil {
-		if name := text(store, "serverName"); name != "" {
-			return name
-		}
-		return text(source, "name") // CloudNativePG's default.
+		serverName = cmp.Or(text(store, "serverName"), text(source, "name")) // CloudNativePG's default.
+		return serverName, folderOf(text(store, "destinationPath"), serverName)
 	}
-	return ""
+	return "", ""
 }
 
 // judgeSources judges the stores a Cluster reads in-tree as those of the plugin are: what is restored is what was archived.

@@ -312,10 +312,17 @@ func (j *judge) relateCluster(c *cluster) {
 	}
 	destination := text(c.archive.configuration, "destinationPath")
 	c.archive.bucket = bucketOf(destination)
-	if rest, ok := strings.CutPrefix(destination, "s3://"); ok {
-		bucket, path, _ := strings.Cut(rest, "/")
-		c.folder = bucket + "/" + strings.Trim(strings.Trim(path, "/")+"/"+c.serverName, "/")
+	c.folder = folderOf(destination, c.serverName)
+}
+
+// folderOf puts a folder together as barman does; "" where the destination is no S3 URL.
+func folderOf(destination, serverName string) string {
+	rest, ok := strings.CutPrefix(destination, "s3://")
+	if !ok {
+		return ""
 	}
+	bucket, path, _ := strings.Cut(rest, "/")
+	return bucket + "/" + strings.Trim(strings.Trim(path, "/")+"/"+serverName, "/")
 }
 
 // find returns the document of a kind, namespace and name.

@@ -54,7 +54,6 @@ var weakenings = []struct {
 	{"Cluster", "spec.backup.barmanObjectStore.endpointURL", "http://minio:9000", "CNPG-2.2"},
 	{"Cluster", "spec.backup.barmanObjectStore.wal", gone, "CNPG-2.3"},
 	{"Cluster", "spec.externalClusters.plugin.parameters.serverName", gone, "CNPG-2.4"},
-	{"Cluster", "spec.externalClusters.plugin.parameters.serverName", "orders-pg16", "ZDL-05"},
 	{"ScheduledBackup", "spec.schedule", "0 */6 * * *", "CNPG-3.1"},
 	{"ScheduledBackup", "spec.schedule", "@daily", "CNPG-3.1"},
 	{"ScheduledBackup", "spec.schedule", "whenever", "CNPG-3.1"},
