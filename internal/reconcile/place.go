@@ -21,18 +21,12 @@ import (
 // none, and its ScheduledBackup, which outlives the Cluster, says at least whether a backup has been started; so it does
 // where an ObjectStore has not reported yet, or has been made anew.
 func (s *state) lookForArchive() {
-	look := func(role, ask string) (t manifest.Tree, known bool) {
-		if t, known = s.in.World.Wrapped(role); !known {
-			t, known = s.in.World.Answer(ask)
-		}
-		return t, known
-	}
-	store, storeKnown := look(hardened.ObjectStore, askArchive)
+	store, storeKnown := s.look(hardened.ObjectStore, askArchive)
 	if store != nil {
 		s.archive = world.ArchiveOf(store)
 	}
 	storeKnown = storeKnown || !s.asksArchive() || s.lacks(askObjectStores)
-	schedule, scheduleKnown := look(hardened.ScheduledBackup, askSchedule)
+	schedule, scheduleKnown := s.look(hardened.ScheduledBackup, askSchedule)
 	if schedule != nil && manifest.String(schedule, "status", "lastScheduleTime") != "" {
 		// The plugin's ObjectStore knows better, where it has reported and is left.
 		s.archived = manifest.String(schedule, "spec", "method") != "plugin" || storeKnown && len(s.archive.Used()) == 0
@@ -45,6 +39,14 @@ func (s *state) lookForArchive() {
 	default:
 		s.archiveKnown = true // Where a living Cluster archives in-tree, it says itself.
 	}
+}
+
+// look returns what stands behind an Object, or else what answers the question for it; known is false while nobody knows.
+func (s *state) look(role, ask string) (t manifest.Tree, known bool) {
+	if t, known = s.in.World.Wrapped(role); !known {
+		t, known = s.in.World.Answer(ask)
+	}
+	return t, known
 }
 
 // asksArchive says whether the ObjectStore has to be looked up. Where the policy does without the plugin, its kind need

@@ -123,7 +123,7 @@ func (s *state) recoverability() Condition {
 	case s.observed.Window.RecoverableSince == "" && live.LastBackup == "True":
 		c.Reason, c.Message = ReasonCatalogueEmpty, "a base backup has succeeded and the archive's catalogue shows none: it has not been read yet, or backups were removed or hidden; see the runbook of PostgresRecoveryWindowShrunk"
 	case s.observed.Window.RecoverableSince == "":
-		c.Reason, c.Message = ReasonNotRecoverable, "no base backup has been finished yet; the first one starts with the database"
+		c.Reason, c.Message = ReasonNotRecoverable, "no base backup has been finished yet; "+s.firstBackup()
 	case live.Archiving != "True":
 		c.Reason, c.Message = ReasonNotRecoverable, "no WAL has been archived yet"
 	case s.gap() != "":
@@ -142,6 +142,22 @@ func (s *state) parted() string {
 		return ""
 	}
 	return fmt.Sprintf("somebody has edited serverName on the living Cluster: its WAL goes to %s%s, and its newest base backup lies in another folder", s.destination(), at)
+}
+
+// firstBackup says when the first base backup comes. CloudNativePG makes one at once for a schedule it has never looked at,
+// and only then: not for that of an earlier life, which stays when its Cluster goes.
+func (s *state) firstBackup() string {
+	if s.identity.cluster.BackingUpSince != "" {
+		return "the first one is running"
+	}
+	begun := func(t manifest.Tree) string { return manifest.String(t, "metadata", "creationTimestamp") }
+	schedule, _ := s.look(hardened.ScheduledBackup, askSchedule)
+	if schedule != nil && manifest.String(schedule, "status", "lastCheckTime") != "" {
+		if old, made := begun(schedule), begun(s.identity.tree); old != made && newest(old, made) == made {
+			return "its schedule is older than the database and makes the first one when it is next due: take one by hand now, as docs/recover.md says"
+		}
+	}
+	return "the first one starts with the database"
 }
 
 // gap is the newest base backup of when WAL was last seen to be archived nowhere, "" once there is a newer one, from which
