@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,11 +31,27 @@ func (m *maker) frozen(live *world.Cluster) {
 	if m.plan.Status == nil {
 		m.plan.Status = &v1alpha1.BootstrapStatus{Method: method, Source: source, Inert: !live.Unmade, Message: m.used(method, live)}
 	}
+	if asked := m.asked(); method != methodEmpty && len(asked) > 0 && !slices.Contains(asked, method) {
+		m.plan.Status.Message += fmt.Sprintf(". The claim asks for %s by now, which is ignored: a database is made once", strings.Join(asked, " or "))
+	}
 	if live.Unmade && strings.Contains(live.Phase, "unrecoverable") {
 		m.plan.Status.Inert = true
 		m.plan.Status.Message = fmt.Sprintf("CloudNativePG could not make the database from its source and has given up; it has never held any data. "+
 			"See why: kubectl -n %s logs job/%s. Remove claim and Cluster by hand (docs/delete-for-good.md) and commit it again, corrected, under another name", m.claim.Namespace, job(m.claim.Name, method))
 	}
+}
+
+// asked are the methods the claim's words may stand for.
+func (m *maker) asked() []string {
+	switch b, upgrade := m.claim.Spec.Bootstrap, m.claim.Spec.Upgrade; {
+	case b == nil:
+		return nil
+	case b.ImportFrom != nil:
+		return []string{MethodImport}
+	case upgrade != nil:
+		return []string{cmp.Or(upgrade.Method, MethodImport)}
+	}
+	return []string{MethodRecovery, MethodImport} // The source's major decides.
 }
 
 // used says what the stanza has done, or is doing.
@@ -109,7 +126,8 @@ func (m *maker) following(live *world.Cluster, source string) {
 	m.plan.Status = &v1alpha1.BootstrapStatus{Method: MethodReplication, Source: source, Inert: true}
 	if m.claim.Annotations[claim.AnnotationReplicaIdentities] != source {
 		m.plan.Released = hardened.ReplicationNames()
-		m.plan.Status.Message = "replication has ended: remove Subscription, Publication and DatabaseRole by hand (docs/upgrade.md)"
+		m.plan.Status.Message = fmt.Sprintf("replication has ended: rows of %s that had not arrived by then are not here, and none will come; to have them, make the copy again with a claim of another name. "+
+			"Remove Subscription, Publication and DatabaseRole by hand (docs/upgrade.md)", source)
 		return
 	}
 	from := manifest.Strings(manifest.Object(live.Bootstrap), "initdb", "import", "databases")
