@@ -7,6 +7,7 @@ import (
 
 	"github.com/bizmatters/function-hardened-postgres/apis/v1alpha1"
 	"github.com/bizmatters/function-hardened-postgres/internal/hardened"
+	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
 
 const pathRecovery = "spec.bootstrap.recovery"
@@ -100,17 +101,64 @@ func (m *maker) restore(r *v1alpha1.Recovery, s source) {
 	}
 }
 
-// waitForSource waits for what the restore reads with: a recovery that starts without it fails for good.
+// waitForSource waits for what the restore reads with: a recovery that starts without it, or with what leads to a source
+// the claim named before, fails for good.
 func (m *maker) waitForSource(a hardened.SourceArchive) {
 	if a.Own {
 		return
 	}
-	if keys := m.view.SecretFacts(hardened.SourceCredentials); !keys.Synced {
-		m.plan.Preparing = append(m.plan.Preparing, "the keys to the source's archive: "+keys.Reason)
+	keys := m.view.SecretFacts(hardened.SourceCredentials)
+	switch {
+	case !keys.Synced:
+		m.prepare("the keys to the source's archive: " + keys.Reason)
+	case m.outdated(hardened.SourceCredentials, remoteKeys) || m.unsynced(hardened.SourceCredentials):
+		m.prepare("the keys to the source's archive: the Secret still holds another source's")
 	}
-	if _, there := m.view.Wrapped(hardened.SourceObjectStore); !there && hardened.Plugin(m.policy) {
-		m.plan.Preparing = append(m.plan.Preparing, "the description of the source's archive to exist")
+	switch _, there := m.view.Wrapped(hardened.SourceObjectStore); {
+	case !hardened.Plugin(m.policy):
+	case !there:
+		m.prepare("the description of the source's archive to exist")
+	case m.outdated(hardened.SourceObjectStore, destination):
+		m.prepare("the description of the source's archive, which still leads to another one")
 	}
+}
+
+func (m *maker) prepare(what string) { m.plan.Preparing = append(m.plan.Preparing, what) }
+
+// remoteKeys and destination are what leads to one source and to no other.
+var (
+	remoteKeys = [][]string{
+		{"spec", "data", "0", "remoteRef", "key"}, {"spec", "data", "0", "remoteRef", "property"},
+		{"spec", "data", "1", "remoteRef", "key"}, {"spec", "data", "1", "remoteRef", "property"},
+	}
+	destination = [][]string{
+		{"spec", "configuration", "destinationPath"}, {"spec", "configuration", "endpointURL"},
+		{"spec", "configuration", "endpointCA", "name"}, {"spec", "configuration", "endpointCA", "key"},
+	}
+)
+
+// outdated says whether a resource of the source, as it was last seen, is not yet what this plan asks for.
+func (m *maker) outdated(role string, fields [][]string) bool {
+	seen, _ := m.view.Wrapped(role)
+	for _, r := range m.plan.Bootstrap.Resources {
+		if r.Name != role {
+			continue
+		}
+		for _, field := range fields {
+			if manifest.String(seen, field...) != manifest.String(r.Object.Unwrap(), field...) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unsynced says whether External Secrets has not acted on an ExternalSecret as it is now: what it reports is of before.
+func (m *maker) unsynced(role string) bool {
+	t, _ := m.view.Wrapped(role)
+	synced, _, _ := strings.Cut(manifest.String(t, "status", "syncedResourceVersion"), "-") // Its generation comes first.
+	generation, known := manifest.Int(t, "metadata", "generation")
+	return synced != "" && known && synced != strconv.FormatInt(generation, 10)
 }
 
 // restoredNames are the database and its owner, which a physical restore brings along. Wrong ones do not fail: an empty
