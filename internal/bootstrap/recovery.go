@@ -178,12 +178,13 @@ func (m *maker) restoredNames(r *v1alpha1.Recovery, s source, at location) (data
 			*n.source = n.asked
 		case *n.source == "" && n.path == "owner" && database != "":
 			*n.source = database // As this product names owners by itself.
-		case *n.source == "" && s.name == m.claim.Name && (at.server == "" || at.server == m.bornEmpty()):
-			*n.source = m.claim.Name // A claim that brings back its own database, which it had made empty and by its own name.
 		case *n.source == "":
+			fix := "write spec." + n.path + " as the source's claim had it; its default is the claim's name, or, where that database was itself recovered or copied, what its own source has"
+			if s.name == m.claim.Name && (at.server == "" || at.server == m.bornEmpty()) {
+				fix = fmt.Sprintf("write it as this claim had it, and where it had nothing, its name: %s: %s", n.path, m.claim.Name)
+			}
 			m.refuse("CNPG-2.4", "spec."+n.path, "",
-				fmt.Sprintf("the source is not alive, so nothing says what its %s is called; with a wrong name an empty one would be made beside it", n.path),
-				"write spec."+n.path+" as the source's claim had it; its default is the claim's name, or, where that database was itself recovered or copied, what its own source has")
+				fmt.Sprintf("the source is not alive, so nothing says what its %s is called; with a wrong name an empty one would be made beside it", n.path), fix)
 		case n.asked != "" && n.asked != *n.source:
 			m.refuse("CNPG-2.4", "spec."+n.path, n.asked,
 				fmt.Sprintf("the source's is %q, and a restore brings it along: an empty %s of another name would be made beside it", *n.source, n.path),

@@ -233,7 +233,7 @@ func (s *state) judgeIdentity() {
 	if slices.Contains(full, wanted.ServerName) {
 		server = wanted.ServerName
 	}
-	back := fmt.Sprintf("spec.bootstrap.recovery: {source: %s}", c.Name)
+	back := fmt.Sprintf("spec.bootstrap.recovery: {source: %s}, with spec.database and spec.owner as they were,", c.Name)
 	if !hardened.Plugin(s.policy) {
 		back = stating(s.destination(), server, "version: …") // Without the plugin nobody reads its ObjectStore.
 	}

@@ -255,14 +255,16 @@ func (s *state) wayBack() string {
 		strconv.FormatInt(last.Major, 10), cmp.Or(last.Database, s.claim.Spec.Database), cmp.Or(last.Owner, s.claim.Spec.Owner)))
 }
 
-// lostNames are the names of the database that is gone, where the claim does not say them: it was made from another one,
-// and nothing will know them once the claim is deleted.
+// lostNames are the names of the database that is gone: nothing will know them once the claim is deleted.
 func (s *state) lostNames() string {
-	last := s.last()
-	if last == nil || last.Database == "" || last.Database == s.claim.Spec.Database && last.Owner == s.claim.Spec.Owner {
+	database, owner := s.claim.Spec.Database, s.claim.Spec.Owner
+	if last := s.last(); last != nil {
+		database, owner = cmp.Or(last.Database, database), cmp.Or(last.Owner, owner)
+	}
+	if database == "" || owner == "" {
 		return ""
 	}
-	return fmt.Sprintf(", spec.database: %s and spec.owner: %s", last.Database, last.Owner)
+	return fmt.Sprintf(", spec.database: %s and spec.owner: %s", database, owner)
 }
 
 // neverMade says whether a Cluster that is gone went before its first instance ran: nothing has ever been in it.

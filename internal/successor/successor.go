@@ -47,6 +47,9 @@ func Document(from manifest.Object, w Wish) (manifest.Object, []string) {
 			spec[key] = v
 		}
 	}
+	if database, owner := login(from); w.Name == from.Name() && database != "" {
+		spec["database"], spec["owner"] = database, owner // Once the claim is gone nothing else says what a restore brings along.
+	}
 	version := manifest.String(from, "spec", "version")
 	if version == "" {
 		version = "16" // What a claim without a version means.
