@@ -44,6 +44,9 @@ func (c *checkCmd) Help() string {
 
 // Run judges, reports and says by its error how it ended.
 func (c *checkCmd) Run(std *streams) error {
+	if c.Complete && !c.Manifests {
+		return coded{errors.New("--complete says that the manifests are all there are: write it together with --manifests"), exitUnjudged}
+	}
 	policy, problems, err := c.policy(std)
 	if err != nil {
 		return coded{err, exitUnjudged}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +33,7 @@ func Open(args []string, stdin io.Reader, exclude ...string) ([]Document, error)
 	seen := map[string]bool{}
 	for _, arg := range args {
 		if arg == Stdin {
-			read, err := Read(StdinName, stdin)
+			read, err := readStdin(stdin)
 			docs, problems = append(docs, read...), append(problems, err)
 			continue
 		}
@@ -48,6 +49,28 @@ func Open(args []string, stdin io.Reader, exclude ...string) ([]Document, error)
 		}
 	}
 	return docs, errors.Join(problems...)
+}
+
+// readStdin tells a pipe into which nobody wrote from one with nothing to judge, such as an empty List: the shell goes on
+// when the command before the pipe fails, and a check that has seen nothing must not be green.
+func readStdin(stdin io.Reader) ([]Document, error) {
+	var text bytes.Buffer
+	docs, err := Read(StdinName, io.TeeReader(stdin, &text))
+	if err == nil && len(docs) == 0 && saysNothing(text.Bytes()) {
+		err = &Error{File: StdinName, Message: "holds no document: the command before the pipe has written none, and has most likely failed; read its output, and run the pipe with `set -o pipefail`"}
+	}
+	return docs, err
+}
+
+// saysNothing says whether a YAML stream is made of comments and marks.
+func saysNothing(text []byte) bool {
+	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\uFEFF"))) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && !bytes.HasPrefix(line, []byte("---")) && !bytes.HasPrefix(line, []byte("...")) {
+			return false
+		}
+	}
+	return true
 }
 
 func readFile(name string) ([]Document, error) {
@@ -94,18 +117,20 @@ func walk(dir string, wanted func(name string) bool, exclude []string) ([]string
 		case entry.IsDir() && (entry.Name() == ".git" || name != dir && excluded(exclude, dir, name)):
 			return filepath.SkipDir
 		case entry.IsDir() || !wanted(name) || excluded(exclude, dir, name):
-		case entry.Type()&fs.ModeSymlink != 0 && !isFile(name): // A link to a directory, or to nothing.
+		case entry.Type()&fs.ModeSymlink != 0:
+			info, err := os.Stat(filepath.FromSlash(name))
+			switch {
+			case err != nil: // To nothing: what should be there is not judged.
+				problems = append(problems, unreadable(name, fmt.Errorf("the link leads nowhere: %w", cause(err))))
+			case info.Mode().IsRegular(): // To a directory it is not followed.
+				files = append(files, name)
+			}
 		default:
 			files = append(files, name)
 		}
 		return nil
 	})
 	return files, errors.Join(append(problems, err)...)
-}
-
-func isFile(name string) bool {
-	info, err := os.Stat(filepath.FromSlash(name))
-	return err == nil && info.Mode().IsRegular()
 }
 
 // excluded matches a name as a whole, and below the directory it was found in.
@@ -153,8 +178,13 @@ func matchParts(pattern, name []string) bool {
 }
 
 func unreadable(name string, err error) error {
+	return &Error{File: name, Message: fmt.Sprintf("cannot be read: %v", cause(err))}
+}
+
+// cause is an error without the path, which is told beside it.
+func cause(err error) error {
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
-		err = at.Err
+		return at.Err
 	}
-	return &Error{File: name, Message: fmt.Sprintf("cannot be read: %v", err)}
+	return err
 }

@@ -71,11 +71,35 @@ func TestBrokenDocument(t *testing.T) {
 	}
 }
 
+// TestStdin: a pipe into which nobody wrote is no place without claims.
+func TestStdin(t *testing.T) {
+	const failed = "stdin: holds no document: the command before the pipe has written none, and has most likely failed; read its output, and run the pipe with `set -o pipefail`"
+	cases := map[string]struct{ reason, text, err string }{
+		"Nothing":   {reason: "The command before the pipe has failed.", err: failed},
+		"Marks":     {reason: "Marks and comments are no document.", text: "\uFEFF---\r\n# rendered from nothing\r\n\n...\n", err: failed},
+		"EmptyList": {reason: "What kubectl prints where there is nothing is an answer.", text: "apiVersion: v1\nkind: List\nitems: []\n"},
+		"Null":      {reason: "So is a document without a value.", text: "null\n"},
+		"Broken":    {reason: "What cannot be read says so itself.", text: "a: [\n", err: "stdin:1:1: a value is missing, or one that starts with a special character needs quotes"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open([]string{Stdin}, strings.NewReader(tc.text))
+			text := ""
+			if err != nil {
+				text = err.Error()
+			}
+			if diff := cmp.Diff(tc.err, text); diff != "" {
+				t.Errorf("%s\n-want +got\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"claims/b.yaml": "k: b", "claims/a.yml": "k: a", "claims/c.json": `{"k": "c"}`, "claims/readme.md": "k: no", "claims/deep/er/d.yaml": "k: d\n---\nk: e",
-		"claims/.git/config.yaml": "k: git", "claims/broken.yaml": "k: a: b", "charts/templates/x.yaml": "k: {{ x }}", "odd.txt": "k: odd",
+		"claims/.git/config.yaml": "k: git", "claims/broken.yaml": "k: a: b", "charts/templates/x.yaml": "k: {{ x }}", "links/ok.yaml": "k: ok", "odd.txt": "k: odd",
 	} {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
@@ -88,7 +112,10 @@ func TestOpen(t *testing.T) {
 	if err := os.Symlink("b.yaml", filepath.Join(dir, "claims", "link.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink("nowhere", filepath.Join(dir, "claims", "dangling.yaml")); err != nil {
+	if err := os.Symlink("nowhere", filepath.Join(dir, "links", "dangling.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../claims", filepath.Join(dir, "links", "claims.yaml")); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("claims", filepath.Join(dir, "current")); err != nil {
@@ -103,13 +130,14 @@ func TestOpen(t *testing.T) {
 	}{
 		"Directory":   {reason: "A directory is read with all below it, in lexical order, Git's own left out.", args: []string{"claims"}, want: "a b c d e b", err: broken},
 		"Link":        {reason: "A link to a directory that is named is entered.", args: []string{"current"}, exclude: []string{"broken.yaml"}, want: "a b c d e b"},
-		"Here":        {reason: "The current directory too.", args: []string{"."}, exclude: []string{"charts", "claims/broken.yaml"}, want: "a b c d e b"},
+		"Here":        {reason: "The current directory too.", args: []string{"."}, exclude: []string{"charts", "links", "claims/broken.yaml"}, want: "a b c d e b"},
 		"Excluded":    {reason: "What is excluded is not read.", args: []string{"claims/"}, exclude: []string{"broken.yaml", "deep/**", "link.*"}, want: "a b c"},
 		"File":        {reason: "A file named by itself may have any name.", args: []string{"./odd.txt"}, want: "odd"},
 		"Order":       {reason: "Arguments are read in their order, no file twice.", args: []string{"claims/c.json", "claims/a.yml", "claims/c.json"}, want: "c a"},
 		"Stdin":       {reason: "A dash is standard input.", args: []string{"-", "odd.txt"}, want: "in odd"},
 		"Glob":        {reason: "Patterns work where no shell expands them.", args: []string{"claims/*.y*ml"}, exclude: []string{"broken.yaml"}, want: "a b b"},
 		"DoubleStar":  {reason: "Two stars are any number of directories.", args: []string{"**/d.yaml", "claims/**/c.json"}, want: "d e c"},
+		"Dangling":    {reason: "A link to nothing is a file that is missing; one to a directory is not followed.", args: []string{"links"}, want: "ok", err: "links/dangling.yaml: cannot be read: the link leads nowhere: no such file or directory"},
 		"GlobNothing": {reason: "A pattern that finds nothing is a mistake.", args: []string{"claim/*.yaml"}, want: "", err: "claim: cannot be read: no such file or directory"},
 		"GlobEmpty":   {reason: "In an existing directory too.", args: []string{"claims/*.toml"}, want: "", err: "claims/*.toml: matches no file"},
 		"Missing":     {reason: "A file that is not there does not hide the others.", args: []string{"no.yaml", "odd.txt"}, want: "odd", err: "no.yaml: cannot be read: no such file or directory"},
