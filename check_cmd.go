@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/check"
+	"github.com/bizmatters/function-hardened-postgres/internal/contract"
 	reports "github.com/bizmatters/function-hardened-postgres/internal/report"
 	"github.com/bizmatters/function-hardened-postgres/internal/source"
 )
@@ -132,7 +133,7 @@ func (c *checkCmd) verdict(r *reports.Report, stderr io.Writer) error {
 func (c *checkCmd) skipped(w io.Writer, docs []source.Document) {
 	for _, d := range docs {
 		switch {
-		case check.IsClaim(d.Object) || c.Manifests && check.IsManifest(d.Object):
+		case check.IsClaim(d.Object) || check.IsClaim(d.Unwrap().Object) || c.Manifests && check.IsManifest(d.Object) && contract.Knows(d.Object):
 		case d.Object.Kind() == "":
 			tell(w, fmt.Sprintf("%s:%d: not judged: not a Kubernetes object", d.File, d.Start))
 		default:

@@ -54,7 +54,12 @@ func Judge(docs []source.Document, o Options) report.Report {
 				manifests = append(manifests, d)
 			}
 		case o.Manifests && IsManifest(d.Object):
-			j.report.Manifests++
+			if contract.Knows(d.Object) {
+				j.report.Manifests++
+			} else {
+				j.report.Unknown++
+				j.report.Skipped++
+			}
 			manifests = append(manifests, d)
 		default:
 			j.report.Skipped++

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/bizmatters/function-hardened-postgres/internal/manifest"
 )
@@ -52,4 +53,29 @@ func JudgeEach(set []manifest.Object, o Options) []Judged {
 		each[i].Findings.Sort()
 	}
 	return each
+}
+
+// Knows says whether there are rules for a document, or for what it wraps or lists. Others are passed over, but for keys in
+// plain sight.
+func Knows(o manifest.Object) bool { return knows(node(o), 0) }
+
+func knows(o node, depth int) bool {
+	group, _, found := strings.Cut(text(o, "apiVersion"), "/")
+	if !found {
+		group = ""
+	}
+	switch k := kinds[groupKind{group, text(o, "kind")}]; {
+	case depth > maxNesting: // Refused.
+		return true
+	case k == wrapper:
+		inner := sub(sub(sub(o, "spec"), "forProvider"), "manifest")
+		return len(inner) == 0 || knows(inner, depth+1)
+	case k == unknown && strings.HasSuffix(text(o, "kind"), "List"):
+		return slices.ContainsFunc(items(o, "items"), func(item any) bool {
+			n, _ := item.(node)
+			return knows(n, depth+1)
+		})
+	default:
+		return k != unknown
+	}
 }

@@ -34,8 +34,10 @@ type Report struct {
 	// Claims, Manifests and Skipped count the documents that were judged by the rules for claims, by the rules for
 	// manifests, and by none.
 	Claims, Manifests, Skipped int
-	Findings                   []Located
-	Problems                   []Problem
+	// Unknown counts the skipped ones that were to be judged as manifests and are of kinds without rules.
+	Unknown  int
+	Findings []Located
+	Problems []Problem
 }
 
 // Sort orders what is reported by place, so that equal input gives equal output.

@@ -83,6 +83,10 @@ func (r *Report) Summary() string {
 	if r.Manifests > 0 {
 		judged = append(judged, plural(r.Manifests, "manifest"))
 	}
+	passed := ""
+	if r.Unknown > 0 {
+		passed = ", " + plural(r.Unknown, "document") + " of other kinds passed over"
+	}
 	var found []string
 	for _, part := range []struct {
 		n    int
@@ -98,5 +102,5 @@ func (r *Report) Summary() string {
 	if n := r.Count(Note); n > 0 {
 		found = append(found, strconv.Itoa(n)+" waived")
 	}
-	return strings.Join(judged, " and ") + " judged: " + strings.Join(found, ", ")
+	return strings.Join(judged, " and ") + " judged" + passed + ": " + strings.Join(found, ", ")
 }
