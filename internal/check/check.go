@@ -129,6 +129,28 @@ func (j *judge) claim(d source.Document) {
 		found = contract.WaiversFor(j.policy, c.Namespace, o.Name(), j.Today).Apply(found)
 	}
 	j.located(found.Sort(), in(d))
+	if f, pins := pinned(d.Object); pins {
+		f.Object = name
+		line, column := d.Position(f.Path)
+		j.report.Findings = append(j.report.Findings, report.Located{Finding: f, Told: true, File: d.File, Line: line, Column: column})
+	}
+}
+
+// pinned finds a claim that chooses a revision of the Composition, and with it the policy of that day. The function sees
+// only the policy it is called with. One that follows by hand (compositionUpdatePolicy: Manual) and names none is moved on by
+// the platform.
+func pinned(claim manifest.Object) (contract.Finding, bool) {
+	for _, at := range [][]string{{"spec"}, {"spec", "crossplane"}} {
+		spec := manifest.Map(claim, at...)
+		if name := manifest.String(spec, "compositionRevisionRef", "name"); name != "" && manifest.String(spec, "compositionUpdatePolicy") != "Automatic" {
+			return contract.Finding{
+				Rule: "ZDL-14", Path: strings.Join(at, ".") + ".compositionRevisionRef", Value: name,
+				Message: "chooses a revision of the platform's Composition: the policy of that day holds for the claim, whatever the platform has tightened since, and it is not the one this check judges by",
+				Fix:     "remove it; with compositionUpdatePolicy: Manual alone the claim stays where it is until the platform moves it on",
+			}, true
+		}
+	}
+	return contract.Finding{}, false
 }
 
 // asked judges what a claim that could be read asks for.

@@ -16,6 +16,8 @@ import (
 type Located struct {
 	contract.Finding
 
+	// Told is true for what only check says and the function goes along with: a warning, whatever its rule's severity.
+	Told bool
 	// File is empty where no file is to blame, as for an object that is missing from a whole set.
 	File         string
 	Line, Column int
@@ -76,6 +78,9 @@ func LevelOf(severity contract.Severity) Level {
 func (l Located) Level() Level {
 	if l.Waiver != "" {
 		return Note
+	}
+	if l.Told {
+		return Warning
 	}
 	rule, _ := contract.RuleByID(l.Rule)
 	return LevelOf(rule.Severity)
