@@ -173,7 +173,7 @@ func judgeRefresh(d *document, target node, refuse func(path, value, message, fi
 		switch every, err := time.ParseDuration(interval); {
 		case err != nil:
 			refuse("spec.refreshInterval", interval, "is not an interval", `write refreshInterval: "15m"`)
-		case every == 0:
+		case every <= 0:
 			refuse("spec.refreshInterval", interval, "a rotated key never arrives: archiving stops when the old one ends", `write refreshInterval: "15m"`)
 		case every > maxRefresh:
 			refuse("spec.refreshInterval", interval, "a rotated key, or a Secret deleted by hand, comes back that late only", `write refreshInterval: "15m"`)

@@ -171,6 +171,7 @@ func TestWhatOnlyLooksLikeAWayAroundIsLeftAlone(t *testing.T) {
 		"a check that is said aloud":     {"Cluster", "spec.probes", map[string]any{"liveness": map[string]any{"timeoutSeconds": int64(5), "isolationCheck": map[string]any{"enabled": true, "requestTimeout": int64(1000), "connectionTimeout": int64(1000)}}}},
 		"the primary of several":         {"Cluster", "spec.replica", map[string]any{"primary": "orders", "source": "elsewhere"}},
 		"a serverName of another bucket": {"Cluster", "spec.externalClusters", list(map[string]any{"name": "old", "barmanObjectStore": map[string]any{"destinationPath": "s3://acme-old/shop/orders/", "serverName": "orders-pg16", "s3Credentials": map[string]any{"inheritFromIAMRole": true}}})},
+		"reloaded and restarted by hand": {"Cluster", "metadata.annotations", map[string]any{"cnpg.io/reloadedAt": "2026-11-27T08:00:00Z", "kubectl.kubernetes.io/restartedAt": "2026-11-27T08:00:00Z"}},
 		"figures of a minute ago":        {"Cluster", "spec.monitoring", map[string]any{"metricsQueriesTTL": "1m"}},
 		"a password for everybody":       {"Cluster", "spec.postgresql.pg_hba", list("host all all 0.0.0.0/0 scram-sha-256", "hostssl replication all 10.0.0.0 255.0.0.0 cert", "# host all all all trust", "")},
 		"no password inside the Pod":     {"Cluster", "spec.postgresql.pg_hba", list("local all all trust", "host all postgres 127.0.0.1/32 trust", "host metrics metrics 10.0.0.0/8 trust", "host all all")},

@@ -30,6 +30,10 @@ var switches = map[string]string{
 	"alpha.cnpg.io/livenessPinger":             "switches the check for an isolated primary off",
 }
 
+// once are what kubectl's plugin for CloudNativePG leaves on a Cluster when a person asks for something, once: to reload.
+// A restart leaves kubectl.kubernetes.io/restartedAt, which is nobody's switch.
+var once = map[string]bool{"cnpg.io/reloadedAt": true}
+
 // vouched are the prefixes of metadata that this product puts on a Cluster.
 var vouched = []string{"database.bizmatters.io/", "app.kubernetes.io/"}
 
@@ -41,6 +45,7 @@ func (j *judge) judgeNames(c *cluster, names node, at string, strict bool) {
 		switch {
 		case known:
 			j.refuse(c.document, "ZDL-10", path, written(names[name]), effect, "remove it")
+		case once[name] && !strict:
 		case isOperatorDomain(domain):
 			j.refuse(c.document, "ZDL-10", path, written(names[name]), "is a switch of CloudNativePG's that nobody vouches for", "remove it")
 		case strict && !hasAnyPrefix(name, vouched):
