@@ -57,3 +57,19 @@ func TestSoundClaimsPass(t *testing.T) {
 		})
 	}
 }
+
+// TestAClaimThatIsPassedOverIsRefused: it is well-formed, and nobody makes anything of it.
+func TestAClaimThatIsPassedOverIsRefused(t *testing.T) {
+	for annotation, refused := range map[string]bool{
+		`crossplane.io/paused: "true"`: true, `crossplane.io/paused: "false"`: false,
+		`argocd.argoproj.io/hook: Skip`: true, `argocd.argoproj.io/sync-wave: "1"`: false,
+		`kustomize.toolkit.fluxcd.io/reconcile: disabled`: true, `kustomize.toolkit.fluxcd.io/reconcile: enabled`: false,
+		`kustomize.toolkit.fluxcd.io/ssa: Ignore`: true, `kustomize.toolkit.fluxcd.io/ssa: Merge`: false,
+	} {
+		o := read(t, "claim.yaml", "apiVersion: database.bizmatters.io/v1alpha1\nkind: PostgresInstance\nmetadata: {name: orders, namespace: shop, annotations: {"+annotation+"}}\nspec: {}\n")[0]
+		found := contract.JudgePaused(o)
+		if (len(found) == 1 && found[0].Rule == "ZDL-10" && found[0].Value != "") != refused || len(found) > 1 {
+			t.Errorf("%s: refused: want %t, got: %s", annotation, refused, found)
+		}
+	}
+}

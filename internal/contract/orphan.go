@@ -14,15 +14,22 @@ const presenceRecord = "hardened_postgres_claim_info"
 
 const pausedAnnotation = "crossplane.io/paused"
 
-// JudgePaused judges what the function never sees: a claim that Crossplane is told to pass over (ZDL-10).
+// JudgePaused judges what the function never sees: a claim that Crossplane, or what applies it, is told to pass over (ZDL-10).
 func JudgePaused(claim manifest.Object) Findings {
-	if manifest.String(claim, "metadata", "annotations", pausedAnnotation) != "true" {
-		return nil
+	var found Findings
+	annotations := sub(sub(node(claim), "metadata"), "annotations")
+	refuse := func(name, message string) {
+		found = append(found, Finding{Rule: "ZDL-10", Path: "metadata.annotations[" + name + "]", Value: text(annotations, name), Message: message, Fix: "remove it"})
 	}
-	return Findings{{
-		Rule: "ZDL-10", Path: "metadata.annotations[" + pausedAnnotation + "]", Value: "true",
-		Message: "pauses the claim: what protects the data is not kept up, and nothing that is merged takes effect", Fix: "remove it",
-	}}
+	if text(annotations, pausedAnnotation) == "true" {
+		refuse(pausedAnnotation, "pauses the claim: what protects the data is not kept up, and nothing that is merged takes effect")
+	}
+	for _, o := range omissions {
+		if text(annotations, o.name) == o.value {
+			refuse(o.name, "has the deployment tool pass over the claim: it looks committed, and nothing that is merged takes effect")
+		}
+	}
+	return found
 }
 
 // managed judges what happens to the i-th document when whatever owns it goes.
