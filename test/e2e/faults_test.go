@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bizmatters/function-hardened-postgres/test/e2e/cloud"
 	"github.com/bizmatters/function-hardened-postgres/test/e2e/kube"
 )
 
@@ -142,11 +143,18 @@ func webhookDown(p *play) {
 	if !p.exists(p.cluster(liveName)) {
 		p.Error("the living Cluster is gone")
 	}
+
+	// Meanwhile the lock is gone: the Object that would make the Cluster holds still, and goes on once it is back (ZDL-03).
+	bucket := p.bucket(claim.Name())
+	suite.cloud.Lie(bucket, "BucketObjectLockConfiguration", cloud.Lie{Empty: true})
+	p.awaitCondition(claim, "DatabaseReady", "False", "Object Lock")
 	if err := suite.plane.StartCNPG(suite.ctx); err != nil {
 		p.Fatal(err)
 	}
+	p.never(10*time.Second, p.cluster(claim.Name()), "its bucket locks nothing")
+	suite.cloud.Lie(bucket, "BucketObjectLockConfiguration", cloud.Lie{})
 	p.await(patience, "the Cluster", func() error {
-		_, err := suite.plane.Admin.Get(suite.ctx, p.cluster("unadmitted-db"))
+		_, err := suite.plane.Admin.Get(suite.ctx, p.cluster(claim.Name()))
 		return err
 	})
 	p.remove(claim)
