@@ -45,7 +45,7 @@ type Claim struct {
 }
 
 // Annotations by which a person confirms what no machine can see. Their value is the name of the source they speak of,
-// so that a copied file confirms nothing.
+// so that a file that is copied for another source confirms nothing. One copied for the same source does.
 const (
 	// AnnotationWritesStopped: nothing writes to the source any more.
 	AnnotationWritesStopped = v1alpha1.Group + "/writes-stopped"

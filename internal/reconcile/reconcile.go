@@ -36,7 +36,7 @@ type Input struct {
 	Decoded *v1beta1.Policy
 	World   world.View
 	// Now is the time of the call. It only decides whether waivers have expired, whether a recovery target lies in the
-	// future and whether base backups have stopped; it never reaches the output (ZDL-13).
+	// future and whether base backups have stopped, or went before their time; it is never written itself (ZDL-13).
 	Now time.Time
 	// AsksSchemas is true where the control plane can answer what kinds it has.
 	AsksSchemas bool

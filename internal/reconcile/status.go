@@ -182,15 +182,14 @@ func (s *state) gap() string {
 func (s *state) reachedBack() string {
 	was := func(field string) string { return manifest.String(s.in.Composite, "status", "backup", field) }
 	before, since := cmp.Or(was("reachedBackTo"), was("recoverableSince")), s.observed.Window.RecoverableSince
-	if s.identity.cluster == nil || was("serverName") != s.place.ServerName || newest(before, since) == before {
-		if since == "" && s.identity.cluster != nil && was("serverName") == s.place.ServerName {
-			return before // None is seen at all: what is seen next is held against it.
-		}
-		return ""
-	}
 	kept := time.Duration(s.terms.RetentionDays) * 24 * time.Hour
-	due := s.in.Now.Add(s.terms.Schedule.MaxGap() - kept).UTC().Format(time.RFC3339)
-	if before == "" || !s.in.Now.IsZero() && newest(since, due) == due {
+	due := s.in.Now.Add(s.terms.Schedule.MaxGap() - kept).UTC().Format(time.RFC3339) // What ended before may go.
+	switch {
+	case s.identity.cluster == nil, was("serverName") != s.place.ServerName:
+		return "" // There is none, or it has another life's archive.
+	case since == "":
+		return before // None is seen at all: what is seen next is held against it.
+	case newest(since, before) == before, !s.in.Now.IsZero() && newest(since, due) == due:
 		return ""
 	}
 	return before

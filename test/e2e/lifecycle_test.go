@@ -56,8 +56,7 @@ func commitClaim(p *play) {
 		_, err := suite.plane.Admin.Get(suite.ctx, p.ref("v1", "Secret", liveName+"-archive-keys"))
 		return err
 	})
-	// The provider said Ready while it lied; only what it observes counts. Here it has observed the lock before it began
-	// to lie, so the gate may open on that; versioning it denies.
+	// The provider said Ready while it lied; only what it observes counts, and only while it can look.
 	p.never(5*time.Second, p.cluster(liveName), "versioning is not observed (ZDL-03)")
 	suite.cloud.Lie(bucket, "BucketVersioning", cloud.Lie{})
 	suite.cloud.Lie(bucket, "BucketObjectLockConfiguration", cloud.Lie{})
