@@ -111,7 +111,7 @@ func (m *maker) frozenSource(live *world.Cluster, source string) []hardened.Reso
 			continue
 		}
 		if asked, ok := m.view.Asked(hardened.SourceObjectStore); ok {
-			return hardened.FrozenSource(m.claim, m.policy, source, manifest.Map(asked, "spec", "configuration"))
+			return hardened.FrozenSource(m.claim, m.policy, source, manifest.CopyMap(asked, "spec", "configuration"))
 		}
 		if t, _ := m.view.Answer(AskOwnSource); t != nil {
 			return hardened.FrozenSource(m.claim, m.policy, source, manifest.CopyMap(t, "spec", "configuration"))

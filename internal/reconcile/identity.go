@@ -97,6 +97,15 @@ func (s *state) observe() {
 		s.lookAt(wrapped)
 	}
 
+	if asked, ok := v.Asked(hardened.Cluster); ok {
+		c := world.ArchiverOf(asked)
+		s.askedArchiver = &c
+	}
+	if asked, ok := v.Asked(hardened.ObjectStore); ok {
+		a := world.ArchiveOf(asked)
+		s.askedArchive = &a
+	}
+
 	s.place = hardened.PlaceOf(s.claim, s.policy)
 	s.lookForArchive()
 	o := contract.Observed{
@@ -264,10 +273,8 @@ func statesArchive(c *claim.Claim) bool {
 // incarnation is the name the living database archives under: the one last asked for, whatever somebody has made of it
 // since. An archiver that was taken away, or turned to another folder, comes back to the one its base backups lie in.
 func (s *state) incarnation(live *world.Cluster) string {
-	if asked, ok := s.in.World.Asked(hardened.Cluster); ok {
-		if name := world.ClusterOf(asked).ServerName; name != "" {
-			return name
-		}
+	if s.askedArchiver != nil && s.askedArchiver.ServerName != "" {
+		return s.askedArchiver.ServerName
 	}
 	if live.ServerName != "" {
 		return live.ServerName

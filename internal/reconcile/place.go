@@ -70,8 +70,8 @@ func (s *state) archiveLies() []lies {
 	var clusters []world.Cluster
 	if lived := s.lived(); lived != nil {
 		clusters = append(clusters, *lived)
-		if asked, ok := s.in.World.Asked(hardened.Cluster); ok {
-			clusters = append(clusters, world.ClusterOf(asked))
+		if s.askedArchiver != nil {
+			clusters = append(clusters, *s.askedArchiver)
 		}
 	}
 	clusters = slices.DeleteFunc(clusters, func(c world.Cluster) bool { return c.Method == "" }) // Somebody has taken it away.
@@ -85,8 +85,8 @@ func (s *state) archiveLies() []lies {
 		return found
 	}
 	stores := []world.Archive{s.archive}
-	if asked, ok := s.in.World.Asked(hardened.ObjectStore); ok {
-		stores = append(stores, world.ArchiveOf(asked))
+	if s.askedArchive != nil {
+		stores = append(stores, *s.askedArchive)
 	}
 	for _, a := range stores {
 		if a.Destination != "" {
@@ -204,7 +204,7 @@ func (s *state) regions() []string {
 			}
 		}
 	}
-	if !s.identity.composed {
+	if !s.identity.composed || slices.Contains(found, s.policy.Bucket.Region) {
 		return found
 	}
 	for _, name := range manifest.SortedKeys(s.in.World.Observed) {

@@ -82,6 +82,10 @@ type state struct {
 	identity identity
 	place    hardened.Place
 	observed contract.Observed
+	// askedArchiver is how this function last asked the Cluster to archive, askedArchive the ObjectStore it asked for; nil where
+	// it has not.
+	askedArchiver *world.Cluster
+	askedArchive  *world.Archive
 	// archive is this claim's ObjectStore; archiveKnown is false while nobody has looked for one.
 	archive      world.Archive
 	archiveKnown bool

@@ -76,6 +76,13 @@ type Cluster struct {
 	ExternalClusters []any
 }
 
+// ArchiverOf reads of a Cluster how it archives, and nothing else.
+func ArchiverOf(t manifest.Tree) Cluster {
+	c := Cluster{Exists: true}
+	c.archive(t)
+	return c
+}
+
 // ClusterOf reads a Cluster.
 func ClusterOf(t manifest.Tree) Cluster {
 	c := Cluster{

@@ -12,13 +12,13 @@ func (c *Cluster) origin(t manifest.Tree) {
 }
 
 // Asked returns the manifest inside a wrapping Object as it was last asked for, without anything the cluster added.
-func (v View) Asked(name string) (manifest.Object, bool) {
+func (v View) Asked(name string) (manifest.Tree, bool) {
 	t, ok := v.Observed[name]
 	if !ok {
 		return nil, false
 	}
-	m := manifest.CopyMap(t, "spec", "forProvider", "manifest")
-	return m, m != nil
+	inner := under{t, []string{"spec", "forProvider", "manifest"}}
+	return inner, len(inner.Keys()) > 0
 }
 
 func texts(list []any) []string {
