@@ -239,7 +239,7 @@ func parseNumber(value string, base time.Duration) (n float64, ok bool) {
 	return math.RoundToEven(n), true
 }
 
-var number = regexp.MustCompile(`^\s*([+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?))\s*([a-zA-Z]*)\s*$`)
+var number = regexp.MustCompile(`^[\s\v]*([+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?))[\s\v]*([a-zA-Z]*)[\s\v]*$`)
 
 type timeUnit struct {
 	name string
